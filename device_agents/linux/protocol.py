@@ -1,0 +1,87 @@
+"""The words and the framing that host and agent share (docs/protocol.md tells the whole story)."""
+
+from __future__ import annotations
+
+import json
+import struct
+
+PROTOCOL = 1
+MAGIC = b"EDGEKIT-AGENT/1\n"
+"""First bytes of the agent on stdout. The host skips at most `MAX_PREAMBLE` bytes of foreign text before them."""
+
+MAX_PREAMBLE = 64 * 1024
+MAX_LINE = 1024 * 1024
+"""Longest JSON line in bytes, its newline included."""
+
+MAX_FRAME = 1024 * 1024
+"""Longest payload frame in bytes."""
+
+VERBS = (
+    "hello",
+    "status",
+    "stage",
+    "activate",
+    "rollback",
+    "probe",
+    "infer",
+    "measure",
+    "evaluate",
+    "collect",
+    "bye",
+)
+
+HEARTBEAT_S = 5.0
+"""A busy agent sends an event at least this often."""
+
+
+class FrameError(Exception):
+    """Bytes that the protocol does not allow."""
+
+
+def _reject_constant(name: str) -> float:
+    raise FrameError("a JSON message holds {}, which is not a number".format(name))
+
+
+def _reject_duplicates(pairs: "list[tuple[str, object]]") -> "dict[str, object]":
+    keys = dict(pairs)
+    if len(keys) != len(pairs):
+        raise FrameError("a JSON message names one key twice")
+    return keys
+
+
+def encode_message(message: "dict[str, object]") -> bytes:
+    """One JSON object as one line of UTF-8; the same object always gives the same bytes."""
+    line = json.dumps(message, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("utf-8") + b"\n"
+    if len(line) > MAX_LINE:
+        raise FrameError("a message of {} bytes is longer than the limit of {}".format(len(line), MAX_LINE))
+    return line
+
+
+def decode_message(line: bytes) -> "dict[str, object]":
+    """The JSON object in one line; raises FrameError on anything else."""
+    if len(line) > MAX_LINE:
+        raise FrameError("a line is longer than {} bytes".format(MAX_LINE))
+    try:
+        message = json.loads(
+            line.decode("utf-8"), parse_constant=_reject_constant, object_pairs_hook=_reject_duplicates
+        )
+    except (ValueError, RecursionError) as cause:
+        raise FrameError("a line is not JSON: {!r}".format(line[:80])) from cause
+    if not isinstance(message, dict):
+        raise FrameError("a line is not a JSON object: {!r}".format(line[:80]))
+    return message
+
+
+def encode_frame(payload: bytes) -> bytes:
+    """Payload bytes behind their length (unsigned, 32 bits, big-endian); the empty frame ends a payload."""
+    if len(payload) > MAX_FRAME:
+        raise FrameError("a frame of {} bytes is longer than the limit of {}".format(len(payload), MAX_FRAME))
+    return struct.pack(">I", len(payload)) + payload
+
+
+def decode_frame_length(header: bytes) -> int:
+    """The payload length in a frame's four header bytes; raises FrameError above MAX_FRAME."""
+    (length,) = struct.unpack(">I", header)
+    if length > MAX_FRAME:
+        raise FrameError("a frame of {} bytes is announced, the limit is {}".format(length, MAX_FRAME))
+    return int(length)
