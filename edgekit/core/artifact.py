@@ -1,0 +1,51 @@
+"""A model file with everything that later stages need to know of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorSpec:
+    """One input or output of a model.
+
+    Attributes:
+        name: the tensor's name in the file.
+        shape: sizes of its axes; -1 for an axis that is not fixed.
+        dtype: NumPy's name, e.g. "float32" or "int8".
+        scale: real value of one quantization step, None for a float tensor.
+        zero_point: the quantized value that stands for 0.0, None for a float tensor.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float | None = None
+    zero_point: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """A model in one format, named by its content.
+
+    Attributes:
+        format: "keras", "saved_model" or "tflite".
+        path: the file, or the folder for a SavedModel.
+        digest: SHA-256 of the content, 64 hex digits.
+        size_bytes: bytes on disk.
+        zip_bytes: bytes of the file in a zip archive (deflate, level 9), which is what a transfer costs.
+        inputs, outputs: the model's signature; empty while nobody has looked.
+        parent: digest of the artifact that it was made from, None for the user's own file.
+        made_by: name of the pass or source that made it.
+    """
+
+    format: str
+    path: Path
+    digest: str
+    size_bytes: int
+    zip_bytes: int
+    made_by: str
+    inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[TensorSpec, ...] = ()
+    parent: str | None = None

@@ -1,0 +1,56 @@
+"""SHA-256 digests as 64 hex digits, of bytes, files, folders and plain values."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from edgekit.core.errors import InputError
+
+_CHUNK_BYTES = 1024 * 1024
+
+
+def canonical_json(value: Any) -> bytes:
+    """The one byte string for a JSON value: sorted keys, no spaces, UTF-8, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def sha256_bytes(data: bytes | memoryview) -> str:
+    """Digest of bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_json(value: Any) -> str:
+    """Digest of a JSON value in its canonical form."""
+    return sha256_bytes(canonical_json(value))
+
+
+def sha256_file(path: Path) -> str:
+    """Digest of a regular file's content, read in chunks."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def sha256_path(path: Path) -> str:
+    """Digest of a file, or of a folder as its sorted relative paths and file digests.
+
+    Raises:
+        InputError: the folder holds something that is neither a regular file nor a folder.
+    """
+    if path.is_file():
+        return sha256_file(path)
+    entries = {}
+    for folder, folders, files in os.walk(path):
+        folders.sort()
+        for name in sorted(files):
+            file = Path(folder) / name
+            if file.is_symlink() or not file.is_file():
+                raise InputError(f"{file} is not a regular file", hint="give a folder of regular files")
+            entries[file.relative_to(path).as_posix()] = sha256_file(file)
+    return sha256_json(entries)

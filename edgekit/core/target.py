@@ -1,0 +1,88 @@
+"""A kind of machine as data: what it can run, how much it holds, and where each number comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budgets:
+    """Limits that an artifact has to keep; None means no limit."""
+
+    flash_bytes: int | None = None
+    ram_bytes: int | None = None
+    latency_p90_ns: int | None = None
+    accuracy_drop: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """An inference runtime as it is found on a target.
+
+    Attributes:
+        name: the runner's name, e.g. "litert".
+        formats: artifact formats that it loads.
+        dtypes: tensor types that its kernels take.
+        delegates: accelerated back ends, e.g. "xnnpack".
+        unsupported_ops: op names that it is known to refuse.
+        max_op_versions: highest version of an op that it has, where that is known to bite.
+    """
+
+    name: str
+    formats: frozenset[str]
+    dtypes: frozenset[str]
+    delegates: tuple[str, ...] = ()
+    unsupported_ops: frozenset[str] = frozenset()
+    max_op_versions: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmulatedMachine:
+    """How to emulate one machine of this target."""
+
+    cpu: str
+    cores: int
+    ram_bytes: int
+    disk_bytes: int
+    model: str
+    suite: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A kind of machine.
+
+    Attributes:
+        name: what `--target` takes.
+        title: what people call it.
+        arch: as `uname -m` prints it; "any" for the host.
+        cpu: core, as compilers name it.
+        cores: number of them.
+        ram_bytes, flash_bytes: memory and storage of the machine.
+        runtimes: by name, best first.
+        recipe: the recipe when the user names none.
+        budgets: default limits.
+        emulator: how to emulate it, None when that is not possible.
+        sources: dotted key to where its number comes from.
+    """
+
+    name: str
+    title: str
+    arch: str
+    cpu: str
+    cores: int
+    ram_bytes: int | None
+    flash_bytes: int | None
+    runtimes: Mapping[str, Runtime]
+    recipe: str
+    budgets: Budgets
+    emulator: EmulatedMachine | None
+    sources: Mapping[str, str]
+
+    def runtime_for(self, artifact_format: str) -> Runtime | None:
+        """The best runtime that loads a format, or None."""
+        for runtime in self.runtimes.values():
+            if artifact_format in runtime.formats:
+                return runtime
+        return None
