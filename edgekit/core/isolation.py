@@ -1,0 +1,170 @@
+"""Foreign code in a child process: no network, its own stdout, limits, and errors that come back as ours.
+
+Frameworks print on stdout, keep global state and crash; a model file is a program of a stranger. So both stay out of
+the process that the user talks to. One `Isolate` serves many calls, so a framework is imported once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from edgekit.core.errors import DeadlineError, EdgekitError, InternalError, UnsupportedError, from_json
+
+DEFAULT_TIMEOUT_S = 1800.0
+_LOG_TAIL_BYTES = 4000
+_ENVIRONMENT = {
+    "CUDA_VISIBLE_DEVICES": "",  # a conversion needs no GPU, and looking for one takes seconds
+    "PYTHONHASHSEED": "0",  # same input, same bytes
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "TF_USE_LEGACY_KERAS": "0",
+}
+
+
+class Isolate:
+    """A child process that calls functions by name.
+
+    Args:
+        user_code: the calls are the user's own functions: the working folder is importable and the network stays.
+        memory_limit_bytes: limit of the child's address space; None for none.
+
+    Use as a context manager; the child starts with the first call and is killed on exit.
+    """
+
+    def __init__(self, *, user_code: bool = False, memory_limit_bytes: int | None = None) -> None:
+        self._options = {"user_code": user_code, "memory_limit_bytes": memory_limit_bytes}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._requests = self._replies = -1
+        self._log: Any = None
+        self._pending = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def call(
+        self, function: str, params: Mapping[str, Any], *, what: str, timeout_s: float = DEFAULT_TIMEOUT_S
+    ) -> Any:
+        """Call `module:function(**params)` in the child and return its result.
+
+        Args:
+            function: dotted module and function name, e.g. "edgekit.sources._keras:describe".
+            params: JSON values only.
+            what: what the call does, for messages, e.g. "reading model.keras".
+            timeout_s: limit in seconds; the child is killed when it is over.
+
+        Raises:
+            EdgekitError: what the function raised, if it is one of ours.
+            UnsupportedError: the function raised something else, or the child died.
+            DeadlineError: the limit is over.
+        """
+        if self._process is None or self._process.poll() is not None:
+            self._start()
+        line = json.dumps({"function": function, "params": dict(params)}).encode() + b"\n"
+        try:
+            _write_all(self._requests, line)
+            reply = self._read_reply(time.monotonic() + timeout_s, what, timeout_s)
+        except BaseException:
+            self.close()
+            raise
+        if "error" in reply:
+            raise self._translate(reply["error"], what)
+        return reply["result"]
+
+    def close(self) -> None:
+        """Kill the child and release what it held."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        for handle in (self._requests, self._replies):
+            os.close(handle)
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
+        self._log.close()
+
+    def _start(self) -> None:
+        self.close()
+        child_reads, self._requests = os.pipe()
+        self._replies, child_writes = os.pipe()
+        self._log = tempfile.TemporaryFile()
+        self._pending = b""
+        arguments = json.dumps({**self._options, "requests": child_reads, "replies": child_writes})
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "edgekit.core._isolated", arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            env={**os.environ, **_ENVIRONMENT},
+            pass_fds=(child_reads, child_writes),
+            start_new_session=True,
+        )
+        os.close(child_reads)
+        os.close(child_writes)
+
+    def _read_reply(self, deadline: float, what: str, timeout_s: float) -> dict[str, Any]:
+        while b"\n" not in self._pending:
+            ready, _, _ = select.select([self._replies], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                raise DeadlineError(f"{what} took longer than {timeout_s:g} s", hint="raise the limit with --timeout")
+            chunk = os.read(self._replies, 1024 * 1024)
+            if not chunk:
+                raise self._death(what)
+            self._pending += chunk
+        line, _, self._pending = self._pending.partition(b"\n")
+        reply: dict[str, Any] = json.loads(line)
+        return reply
+
+    def _death(self, what: str) -> EdgekitError:
+        assert self._process is not None
+        code = self._process.wait()
+        cause = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        hint = "the file may be hostile or the memory too small; --debug shows the log"
+        return UnsupportedError(f"{what} failed: the process that did it {cause}", hint=hint, log=self._log_tail())
+
+    def _log_tail(self) -> str:
+        self._log.seek(0, os.SEEK_END)
+        self._log.seek(max(0, self._log.tell() - _LOG_TAIL_BYTES))
+        return str(self._log.read().decode("utf-8", "replace"))
+
+    def _translate(self, error: dict[str, Any], what: str) -> EdgekitError:
+        if "type" not in error:
+            return from_json(error)
+        if error["type"] == "ModuleNotFoundError":
+            return UnsupportedError(
+                f"{what} needs the Python package {error['module']!r}, which is not installed",
+                hint=_extra_for(error["module"]),
+            )
+        if error["type"] == "AssertionError":
+            return InternalError(f"{what} failed: {error['message']}", traceback=error["traceback"])
+        first_line = str(error["message"]).strip().partition("\n")[0][:300]
+        return UnsupportedError(
+            f"{what} failed: {error['type']}: {first_line}",
+            hint="--debug shows the whole message",
+            traceback=error["traceback"],
+            log=self._log_tail(),
+        )
+
+
+def _extra_for(module: str) -> str:
+    extras = {"tensorflow": "tf", "keras": "tf", "litert_quantizer": "litert", "ai_edge_litert": "litert", "torch": "torch", "PIL": "images"}  # fmt: skip
+    package = extras.get(module.partition(".")[0])
+    return f"pip install 'edgekit-deploy[{package}]'" if package else f"install the package that holds {module!r}"
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(handle, data) :]

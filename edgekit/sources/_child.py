@@ -1,0 +1,82 @@
+"""The part of reading a model that runs in the child process: recognise the format, check the content."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from edgekit.core.errors import UnsupportedError, VerificationError
+from edgekit.core.registry import SOURCES
+from edgekit.sources._zip import member_names
+
+_KNOWN_ELSEWHERE = (
+    (b"\x89HDF\r\n", 0, "HDF5 (.h5) weights or a Keras-2 model"),
+    (b"ET12", 4, "an ExecuTorch program (.pte)"),
+    (b"ET13", 4, "an ExecuTorch program (.pte)"),
+    (b"GGUF", 0, "a GGUF file"),
+    (b"\x80\x02", 0, "a Python pickle"),
+    (b"\x80\x04", 0, "a Python pickle"),
+    (b"\x80\x05", 0, "a Python pickle"),
+    (b"ustar", 257, "a tar archive"),
+    (b"\x1f\x8b", 0, "gzip data"),
+    (b"\x08", 0, "perhaps an ONNX model"),
+)
+_PICKLES = {"a Python pickle"}
+
+
+def recognise(path: str, shown: str) -> dict[str, Any]:
+    """Format and signature of a model, as JSON.
+
+    Args:
+        path: the copy to look at.
+        shown: the user's own path, for messages.
+
+    Raises:
+        VerificationError: unsafe content.
+        UnsupportedError: no source knows it; the message says what it looks like.
+    """
+    file = Path(path)
+    for name in SOURCES.names():
+        source = SOURCES.load(name)
+        if source.matches(file):
+            signature = source.load(file)
+            return {
+                "format": source.format,
+                "source": name,
+                "inputs": [dataclasses.asdict(spec) for spec in signature.inputs],
+                "outputs": [dataclasses.asdict(spec) for spec in signature.outputs],
+                "warnings": list(signature.warnings),
+            }
+    raise _unknown(file, shown)
+
+
+def _unknown(file: Path, shown: str) -> UnsupportedError | VerificationError:
+    known = ", ".join(SOURCES.names())
+    if file.is_dir():
+        return UnsupportedError(
+            f"the folder {shown} is not a SavedModel: it holds no saved_model.pb", hint=f"known formats: {known}"
+        )
+    with file.open("rb") as stream:
+        head = stream.read(512)
+    looks_like = next((what for magic, place, what in _KNOWN_ELSEWHERE if head[place : place + len(magic)] == magic), None)
+    if head[:2] == b"PK":
+        names = member_names(file)
+        pickled = any(name.endswith("data.pkl") for name in names)
+        looks_like = "a PyTorch file (a pickle inside a zip)" if pickled else "a zip archive"
+        if pickled:
+            looks_like = "a Python pickle"
+    if looks_like in _PICKLES:
+        return VerificationError(
+            f"{shown} holds a Python pickle, which can run any code when it is loaded",
+            hint="export the model as .tflite, .keras or SavedModel, or its weights as safetensors",
+        )
+    if looks_like and looks_like.startswith("HDF5"):
+        return VerificationError(
+            f"{shown} is {looks_like}, a format without a safe mode",
+            hint="load it where you trust it and save it again: keras.models.load_model(p).save('model.keras')",
+        )
+    return UnsupportedError(
+        f"{shown} is no model that edgekit reads" + (f"; it looks like {looks_like}" if looks_like else ""),
+        hint=f"known formats: {known}",
+    )
