@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from edgekit.core.errors import InputError
 
@@ -28,13 +28,18 @@ def sha256_json(value: Any) -> str:
     return sha256_bytes(canonical_json(value))
 
 
-def sha256_file(path: Path) -> str:
-    """Digest of a regular file's content, read in chunks."""
+def sha256_stream(stream: IO[bytes]) -> str:
+    """Digest of what is left in a binary stream, read in chunks."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
+    while chunk := stream.read(_CHUNK_BYTES):
+        digest.update(chunk)
     return digest.hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """Digest of a regular file's content."""
+    with path.open("rb") as file:
+        return sha256_stream(file)
 
 
 def sha256_path(path: Path) -> str:

@@ -1,0 +1,1 @@
+"""What is sent to a device: files, and the manifest that names each of them by its digest."""

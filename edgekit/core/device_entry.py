@@ -1,0 +1,43 @@
+"""One device of the inventory: where it is, what it is, and why we believe that it is the one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+class Provenance(StrEnum):
+    """How a device's host keys came to be trusted."""
+
+    PINNED = "pinned"
+    """A person compared the fingerprint."""
+    KNOWN_HOSTS = "known_hosts"
+    """They stand in OpenSSH's known_hosts of the user."""
+    TOFU = "tofu"
+    """Trusted on first use: nobody compared anything."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceEntry:
+    """One device.
+
+    Attributes:
+        name: what `--device` takes; the URL itself for a device that is in no inventory.
+        url: e.g. "ssh://pi@raspberrypi.local:22" or "local://".
+        target: name of the kind of machine, None when nobody said.
+        host_keys: pinned public keys as `type base64`; empty means that known_hosts decides.
+        trust: where the host keys come from.
+        identity_file: private key for this device; None means $EDGEKIT_KEY, then ~/.ssh/id_ed25519.
+        labels: for `--label`, sorted.
+        emulator: name of the emulator that brings the device up; None for a real one.
+    """
+
+    name: str
+    url: str
+    target: str | None = None
+    host_keys: tuple[str, ...] = ()
+    trust: Provenance = Provenance.KNOWN_HOSTS
+    identity_file: Path | None = None
+    labels: tuple[str, ...] = ()
+    emulator: str | None = None

@@ -1,0 +1,1 @@
+"""Compression and conversion steps; one pass per file, each reads one artifact and writes another."""

@@ -1,0 +1,205 @@
+"""What a pass is: authors write `_run`, callers use `run`, which checks, times, caches and describes."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import typing
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from edgekit.core.artifact import Artifact, TensorSpec
+from edgekit.core.caching import Cache, CachedFile, CacheKey
+from edgekit.core.digest import sha256_file
+from edgekit.core.errors import ConfigurationError, InputError, InternalError, UnsupportedError
+from edgekit.core.isolation import Isolate
+from edgekit.core.recipe import StepRecord
+from edgekit.core.suggest import did_you_mean
+from edgekit.core.target import Target
+
+if TYPE_CHECKING:
+    from edgekit.core.dataset import Dataset
+
+ParamsT = TypeVar("ParamsT")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassContext:
+    """What a pass may use besides its artifact.
+
+    Attributes:
+        isolate: the child process for foreign code.
+        cache: results of earlier runs.
+        work: folder for intermediate files; the caller removes it.
+        target: what the artifact is for.
+        representative: preprocessed samples for calibration, None when the user gave no data.
+        timeout_s: limit for the work in the child process.
+    """
+
+    isolate: Isolate
+    cache: Cache
+    work: Path
+    target: Target
+    representative: Dataset | None
+    timeout_s: float
+
+
+class Pass(ABC, Generic[ParamsT]):
+    """One step of a recipe.
+
+    Attributes:
+        name: the file's name, as recipes write it.
+        accepts: artifact formats that it reads.
+        emits: the artifact format that it writes.
+        version: changes whenever the same input may give other bytes; part of the cache key.
+        params_type: a frozen dataclass with a default for every field.
+        needs_representative: it calibrates, so it needs data.
+        dtype: tensor type that the target's runtime must have for the result.
+    """
+
+    name: ClassVar[str]
+    accepts: ClassVar[frozenset[str]]
+    emits: ClassVar[str]
+    version: ClassVar[str]
+    params_type: ClassVar[type]
+    needs_representative: ClassVar[bool] = False
+    dtype: ClassVar[str] = "float32"
+
+    @abstractmethod
+    def _run(self, artifact: Artifact, params: ParamsT, context: PassContext, output: Path) -> None:
+        """Write the result to `output`; the work of foreign libraries goes through `context.isolate`."""
+
+    def tools(self, _artifact: Artifact) -> tuple[str, ...]:
+        """Distributions that do the work for this artifact; their versions are part of the cache key."""
+        return ()
+
+    def unsupported(self, target: Target) -> str | None:
+        """Why the result cannot run on a target, or None. The default asks for the format and the dtype."""
+        runtime = target.runtime_for(self.emits)
+        if runtime is None:
+            return f"{target.name} runs no {self.emits} artifacts"
+        if self.dtype not in runtime.dtypes:
+            return f"{runtime.name} on {target.name} has no {self.dtype} kernels"
+        return None
+
+    def target_facts(self, _target: Target) -> dict[str, Any]:
+        """The facts of the target that change the result; part of the cache key."""
+        return {}
+
+    def parse(self, params: Mapping[str, Any]) -> ParamsT:
+        """Parameters as people write them, checked.
+
+        Raises:
+            ConfigurationError: an unknown name or an impossible value.
+        """
+        fields = {field.name: field for field in dataclasses.fields(self.params_type)}
+        hints = typing.get_type_hints(self.params_type)
+        for name, value in params.items():
+            if name not in fields:
+                raise ConfigurationError(
+                    f"pass {self.name!r} has no parameter {name!r}",
+                    hint=did_you_mean(name, fields) or f"it takes: {', '.join(fields) or 'none'}",
+                )
+            _check_value(self.name, name, value, hints[name])
+        parsed: ParamsT = self.params_type(**params)
+        return parsed
+
+    def run(self, artifact: Artifact, params: Mapping[str, Any], context: PassContext) -> tuple[Artifact, StepRecord]:
+        """Run the pass, or take its result from the cache.
+
+        Raises:
+            UnsupportedError: it does not read this format, or a tool is missing or refuses the model.
+            InputError: it needs a representative dataset and there is none.
+        """
+        if artifact.format not in self.accepts:
+            raise UnsupportedError(
+                f"pass {self.name!r} reads {', '.join(sorted(self.accepts))}, not {artifact.format}",
+                hint="choose another recipe: edgekit compile --help",
+            )
+        if self.needs_representative and context.representative is None:
+            raise InputError(
+                f"pass {self.name!r} calibrates, so it needs a representative dataset",
+                hint="give 100 to 500 typical samples with --calibration-data",
+            )
+        parsed = self.parse(params)
+        started = time.perf_counter()
+        versions = {tool: tool_version(tool) for tool in self.tools(artifact)}
+        key = CacheKey(
+            pass_name=self.name,
+            pass_version=self.version,
+            params=dataclasses.asdict(parsed),  # type: ignore[call-overload]  # params_type is a dataclass
+            input_digest=artifact.digest,
+            dataset_digest=context.representative.digest if self.needs_representative and context.representative else None,
+            target_facts=self.target_facts(context.target),
+            tool_versions=versions,
+        )
+        cached = context.cache.get(key)
+        entry = cached or self._fill(key, artifact, parsed, context)
+        result = self._result(entry, artifact, context.work / f"{self.name}-{entry.digest[:12]}.{self.emits}")
+        record = StepRecord(
+            pass_name=self.name,
+            params=key.params,
+            versions=versions,
+            seconds=time.perf_counter() - started,
+            cache_hit=cached is not None,
+            size_bytes=result.size_bytes,
+            zip_bytes=result.zip_bytes,
+            digest=result.digest,
+        )
+        return result, record
+
+    def _fill(self, key: CacheKey, artifact: Artifact, params: ParamsT, context: PassContext) -> CachedFile:
+        output = context.work / f"{self.name}-{key.digest[:12]}.new"
+        self._run(artifact, params, context, output)
+        if not output.is_file():
+            raise InternalError(f"pass {self.name!r} wrote nothing", hint="report this with the command that you ran")
+        facts = context.isolate.call(
+            "edgekit.passes._child:describe", {"path": str(output), "format": self.emits}, what=f"checking the {self.name} model"
+        )
+        return context.cache.put(key, output, facts)
+
+    def _result(self, entry: CachedFile, parent: Artifact, path: Path) -> Artifact:
+        path.write_bytes(entry.path.read_bytes())
+        if sha256_file(path) != entry.digest:
+            raise InternalError(f"the cache entry {entry.digest[:12]} changed while it was read", hint="run the command again")
+        return Artifact(
+            format=self.emits,
+            path=path,
+            digest=entry.digest,
+            size_bytes=entry.size_bytes,
+            zip_bytes=int(entry.metadata["zip_bytes"]),
+            made_by=self.name,
+            inputs=specs_from_json(entry.metadata["inputs"]),
+            outputs=specs_from_json(entry.metadata["outputs"]),
+            parent=parent.digest,
+        )
+
+
+def specs_from_json(specs: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
+    """Tensor specs that crossed a process boundary."""
+    return tuple(TensorSpec(**{**spec, "shape": tuple(spec["shape"])}) for spec in specs)
+
+
+def tool_version(distribution: str) -> str:
+    """Version of an installed distribution, without importing it; "absent" when it is not there."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def _check_value(pass_name: str, name: str, value: Any, hint: Any) -> None:
+    if typing.get_origin(hint) is typing.Literal:
+        allowed = typing.get_args(hint)
+        if value not in allowed:
+            raise ConfigurationError(
+                f"{pass_name}.{name} is {value!r}", hint=f"it takes one of {', '.join(map(repr, allowed))}"
+            )
+    elif hint in (bool, int, float, str):
+        accepted = (int, float) if hint is float else hint
+        if not isinstance(value, accepted) or (hint is not bool and isinstance(value, bool)):
+            raise ConfigurationError(f"{pass_name}.{name} is {value!r}", hint=f"it takes a {hint.__name__}")
