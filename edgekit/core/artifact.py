@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +25,15 @@ class TensorSpec:
     dtype: str
     scale: float | None = None
     zero_point: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The spec as a JSON object."""
+        return {**asdict(self), "shape": list(self.shape)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> TensorSpec:
+        """The inverse of `as_json`."""
+        return cls(**{**value, "shape": tuple(value["shape"])})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +21,39 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SAMPLE_DIGEST_BYTES = 16
+_FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetSpec:
+    """How people name a data set: `FILE`, `FILE#SELECTOR`, `FOLDER` or `package.module:function`.
+
+    Attributes:
+        path: the file or folder, None for a function.
+        selector: what follows the `#`, empty for none.
+        function: module and name, None for a path.
+    """
+
+    path: Path | None = None
+    selector: str = ""
+    function: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> DatasetSpec:
+        """Read a data set's name; a `:` between two Python names makes it a function."""
+        if _FUNCTION.fullmatch(text):
+            return cls(function=text)
+        path, _, selector = text.partition("#")
+        return cls(path=Path(path), selector=selector)
+
+    def relative_to(self, folder: Path) -> DatasetSpec:
+        """The same with its path taken from a folder, unless it is absolute already."""
+        return self if self.path is None else replace(self, path=folder / self.path)
+
+    def __str__(self) -> str:
+        if self.path is None:
+            return str(self.function)
+        return f"{self.path}#{self.selector}" if self.selector else str(self.path)
 
 
 def choose(count: int, n: int, *, seed: int, labels: NDArray[np.int64] | None = None) -> NDArray[np.intp]:

@@ -173,15 +173,10 @@ class Pass(ABC, Generic[ParamsT]):
             size_bytes=entry.size_bytes,
             zip_bytes=int(entry.metadata["zip_bytes"]),
             made_by=self.name,
-            inputs=specs_from_json(entry.metadata["inputs"]),
-            outputs=specs_from_json(entry.metadata["outputs"]),
+            inputs=tuple(map(TensorSpec.from_json, entry.metadata["inputs"])),
+            outputs=tuple(map(TensorSpec.from_json, entry.metadata["outputs"])),
             parent=parent.digest,
         )
-
-
-def specs_from_json(specs: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
-    """Tensor specs that crossed a process boundary."""
-    return tuple(TensorSpec(**{**spec, "shape": tuple(spec["shape"])}) for spec in specs)
 
 
 def tool_version(distribution: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import zlib
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,8 @@ def describe(path: str, format: str) -> dict[str, Any]:  # noqa: A002 - the proj
     facts: dict[str, Any] = {"zip_bytes": _packed(data), "inputs": [], "outputs": []}
     if format == "tflite":
         model = parse_model(data)
-        facts["inputs"] = [dataclasses.asdict(spec) for spec in model.input_specs()]
-        facts["outputs"] = [dataclasses.asdict(spec) for spec in model.output_specs()]
+        facts["inputs"] = [spec.as_json() for spec in model.input_specs()]
+        facts["outputs"] = [spec.as_json() for spec in model.output_specs()]
     return facts
 
 

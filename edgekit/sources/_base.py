@@ -81,8 +81,8 @@ def load_source(path: Path, *, work: Path, isolate: Isolate) -> tuple[Artifact, 
         size_bytes=size_bytes(copy),
         zip_bytes=zip_bytes(copy),
         made_by=found["source"],
-        inputs=tuple(TensorSpec(**{**spec, "shape": tuple(spec["shape"])}) for spec in found["inputs"]),
-        outputs=tuple(TensorSpec(**{**spec, "shape": tuple(spec["shape"])}) for spec in found["outputs"]),
+        inputs=tuple(map(TensorSpec.from_json, found["inputs"])),
+        outputs=tuple(map(TensorSpec.from_json, found["outputs"])),
     )
     return artifact, tuple(found["warnings"])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +43,8 @@ def recognise(path: str, shown: str) -> dict[str, Any]:
             return {
                 "format": source.format,
                 "source": name,
-                "inputs": [dataclasses.asdict(spec) for spec in signature.inputs],
-                "outputs": [dataclasses.asdict(spec) for spec in signature.outputs],
+                "inputs": [spec.as_json() for spec in signature.inputs],
+                "outputs": [spec.as_json() for spec in signature.outputs],
                 "warnings": list(signature.warnings),
             }
     raise _unknown(file, shown)

@@ -1,0 +1,1 @@
+"""Use cases: values in, values out, progress by callback; they decide nothing about how things look."""

@@ -1,0 +1,55 @@
+"""The part of the flows that runs in the child process: facts of a .tflite file."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from edgekit.core.tflite.facts import (
+    has_float_weights,
+    is_fully_integer,
+    multiply_accumulates,
+    operator_table,
+    parameter_count,
+)
+from edgekit.core.tflite.model import Graph, read_model
+
+_BYTES = {"float32": 4, "int32": 4, "int64": 8, "float16": 2, "int16": 2, "float64": 8, "complex64": 8}
+
+
+def facts(path: str) -> dict[str, Any]:
+    """Parameters, multiply-accumulates, operators and types of a .tflite file, as JSON."""
+    model = read_model(Path(path))
+    return {
+        "parameters": parameter_count(model),
+        "macs": multiply_accumulates(model),
+        "ops": [
+            {"name": row.name, "count": row.count, "version": row.version, "custom": row.is_custom}
+            for row in operator_table(model)
+        ],
+        "dtypes": sorted({tensor.dtype for tensor in model.main.tensors}),
+        "activation_bytes": max(map(_peak_activation_bytes, model.graphs)),
+        "has_float_weights": has_float_weights(model),
+        "is_fully_integer": is_fully_integer(model),
+    }
+
+
+def _peak_activation_bytes(graph: Graph) -> int:
+    """Largest sum of live tensors over the operators: the lower bound of any memory plan."""
+    last_use = {index: len(graph.operators) for index in graph.outputs}
+    for place, operator in enumerate(graph.operators):
+        for index in operator.inputs:
+            last_use[index] = max(place, last_use.get(index, -1))
+    live = set(graph.inputs)
+    peak = 0
+    for place, operator in enumerate(graph.operators):
+        live |= set(operator.outputs)
+        peak = max(peak, sum(_bytes(graph, index) for index in live))
+        live = {index for index in live if last_use.get(index, -1) > place}
+    return peak
+
+
+def _bytes(graph: Graph, index: int) -> int:
+    tensor = graph.tensors[index]
+    return 0 if tensor.is_constant else math.prod(tensor.shape) * _BYTES.get(tensor.dtype, 1)

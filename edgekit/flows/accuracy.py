@@ -1,0 +1,75 @@
+"""From a model's outputs to statements about it: correct answers with their interval, agreement of two machines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.core.artifact import TensorSpec
+from edgekit.core.dataset import Dataset
+from edgekit.core.measurement import Accuracy, Provenance
+from edgekit.core.quantize import argmax_answers, dequantize
+from edgekit.core.statistics import wilson
+from edgekit.data import check_labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """How alike two machines answer for the same artifact and inputs.
+
+    Attributes:
+        share: samples with the same answer: the same class, or equal outputs where the model does not classify.
+        identical: samples whose outputs are equal bit for bit.
+        max_abs_difference: largest difference of one output value, in real units.
+        n: samples.
+    """
+
+    share: float
+    identical: int
+    max_abs_difference: float
+    n: int
+
+
+def accuracy(outputs: NDArray[Any], dataset: Dataset, *, provenance: Provenance) -> Accuracy | None:
+    """Top-1 accuracy with Wilson's interval; None without labels.
+
+    Args:
+        outputs: scores of each sample, shape [samples, ..., classes].
+        dataset: its labels are compared.
+        provenance: of the machine that computed the outputs.
+
+    Raises:
+        InputError: a label is no class of the model.
+    """
+    if dataset.labels is None:
+        return None
+    check_labels(dataset, outputs.shape[-1])
+    correct = int((argmax_answers(outputs) == dataset.labels).sum())
+    interval = wilson(correct, len(dataset))
+    return Accuracy(correct=correct, n=len(dataset), low=interval.low, high=interval.high, provenance=provenance)
+
+
+def agreement(
+    ours: Sequence[NDArray[Any]], theirs: Sequence[NDArray[Any]], specs: Sequence[TensorSpec], *, classifier: bool
+) -> Agreement:
+    """Compare all outputs of two machines, sample by sample.
+
+    Args:
+        ours, theirs: one array per output, shape [samples, ...].
+        specs: the model's outputs.
+        classifier: the first output holds scores of classes.
+    """
+    n = len(ours[0])
+    same = np.ones(n, dtype=bool)
+    difference = 0.0
+    for left, right, spec in zip(ours, theirs, specs, strict=True):
+        flat_left, flat_right = left.reshape(n, -1), right.reshape(n, -1)
+        same &= (flat_left == flat_right).all(axis=1)
+        gap = np.abs(dequantize(flat_left, spec) - dequantize(flat_right, spec))
+        difference = max(difference, float(np.nanmax(gap, initial=0.0)))
+    answers = argmax_answers(ours[0]) == argmax_answers(theirs[0]) if classifier else same
+    return Agreement(share=float(answers.mean()), identical=int(same.sum()), max_abs_difference=difference, n=n)

@@ -1,0 +1,169 @@
+"""Deploy: compile, push, activate, and prove it on the device: latency, memory, accuracy, on the same bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgekit.bundle.pack import Bundle
+from edgekit.core.dataset import Dataset
+from edgekit.core.device_entry import DeviceEntry
+from edgekit.core.events import OnEvent, ignore
+from edgekit.core.measurement import Accuracy, Evaluation, Measurement, Plan
+from edgekit.core.target import Target
+from edgekit.core.units import format_bytes
+from edgekit.device.client import DeviceClient
+from edgekit.device.connect import connect
+from edgekit.flows.compile import Compilation, CompileRequest, compile_model
+from edgekit.flows.evaluate import evaluate
+from edgekit.flows.profile import measure
+from edgekit.flows.runtime import check_machine, ensure_runtime
+from edgekit.flows.subject import from_bundle
+from edgekit.flows.workspace import Workspace, workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """A release on a device.
+
+    Attributes:
+        device: the device's name.
+        bundle_sha256: digest of the manifest that was asked for.
+        active, previous: digests on the device afterwards.
+        bytes_sent: payload that travelled; 0 when the device had everything.
+        unchanged: the release was active already.
+        golden_max_abs_error: of the golden run on the device, in the output's own unit; None if it was not run.
+    """
+
+    device: str
+    bundle_sha256: str
+    active: str | None
+    previous: str | None
+    bytes_sent: int
+    unchanged: bool
+    golden_max_abs_error: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployed:
+    """Everything that a deploy did; parts that were not asked for are None."""
+
+    compilation: Compilation | None
+    bundle: Bundle
+    deployment: Deployment
+    measurement: Measurement | None
+    evaluation: Evaluation | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What to prove on the device after the activation.
+
+    Attributes:
+        plan: how to measure; None skips it.
+        evaluation: preprocessed samples with labels; None skips it.
+        inputs: real inputs for the measurement; None takes the evaluation's, else random ones.
+        timeout_s: limit for the loop over the evaluation set.
+    """
+
+    plan: Plan | None
+    evaluation: Dataset | None = None
+    inputs: Dataset | None = None
+    timeout_s: float = 3600.0
+
+
+def deploy_model(
+    request: CompileRequest, entry: DeviceEntry, *, proof: Proof, offline: bool = False, on_event: OnEvent = ignore
+) -> Deployed:
+    """Compile a model, then deploy its bundle.
+
+    Raises:
+        EdgekitError: as `compile_model` and `deploy_bundle`.
+    """
+    compilation = compile_model(request, on_event)
+    deployed = deploy_bundle(
+        compilation.bundle,
+        entry,
+        request.target,
+        proof=proof,
+        reference=compilation.accuracy_float,
+        offline=offline,
+        on_event=on_event,
+    )
+    return Deployed(**{**vars(deployed), "compilation": compilation})
+
+
+def deploy_bundle(
+    bundle: Bundle,
+    entry: DeviceEntry,
+    target: Target,
+    *,
+    proof: Proof,
+    reference: Accuracy | None = None,
+    offline: bool = False,
+    on_event: OnEvent = ignore,
+) -> Deployed:
+    """Push a bundle to a device, activate it there, and prove it.
+
+    Args:
+        bundle: what to deploy.
+        entry: where.
+        target: the kind of machine that it was compiled for.
+        proof: what to measure afterwards.
+        reference: accuracy of the float model on this computer.
+        offline: download no runtime.
+        on_event: listener.
+
+    Raises:
+        UnsupportedError: the device is another machine, or its runtime is missing and cannot be provisioned.
+        VerificationError, RolledBackError: the device refused the release; the old one is active.
+        NetworkError: the connection broke; the old release or the new one is active, never half of one.
+    """
+    with workspace(on_event) as tools:
+        tools.tell("connect", f"connecting to {entry.name}")
+        with connect(entry) as device:
+            check_machine(device, target, entry.name)
+            ensure_runtime(device, bundle.manifest.runtime, offline=offline, tools=tools)
+            deployment = _activate(device, entry, bundle, tools)
+            measurement, evaluation = _prove(device, entry, bundle, proof, reference, tools)
+    return Deployed(
+        compilation=None, bundle=bundle, deployment=deployment, measurement=measurement, evaluation=evaluation
+    )
+
+
+def _activate(device: DeviceClient, entry: DeviceEntry, bundle: Bundle, tools: Workspace) -> Deployment:
+    manifest = bundle.manifest
+    sent = 0
+    for name, file in sorted(manifest.files.items()):
+        tools.tell("upload", f"{name} ({format_bytes(file.size)})")
+        sent += device.stage(bundle.read(name), sha256=file.sha256, on_event=tools.on_event).sent_bytes
+    tools.tell("activate", f"activating {bundle.digest[:12]} on {entry.name}")
+    activation = device.activate(manifest.text(), on_event=tools.on_event)
+    return Deployment(
+        device=entry.name,
+        bundle_sha256=bundle.digest,
+        active=activation.active,
+        previous=activation.previous,
+        bytes_sent=sent,
+        unchanged=activation.unchanged,
+        golden_max_abs_error=activation.golden.max_abs_error if activation.golden else None,
+    )
+
+
+def _prove(
+    device: DeviceClient,
+    entry: DeviceEntry,
+    bundle: Bundle,
+    proof: Proof,
+    reference: Accuracy | None,
+    tools: Workspace,
+) -> tuple[Measurement | None, Evaluation | None]:
+    subject = from_bundle(bundle, tools)
+    measurement = evaluation = None
+    if proof.plan is not None:
+        data = proof.evaluation if proof.inputs is None else proof.inputs
+        measurement = measure(device, entry, subject, plan=proof.plan, data=data, tools=tools)
+    if proof.evaluation is not None:
+        evaluation = evaluate(
+            device, entry, subject, proof.evaluation, reference=reference, timeout_s=proof.timeout_s, tools=tools
+        )
+    return measurement, evaluation

@@ -1,0 +1,154 @@
+"""Results as the JSON that `--json` prints and the store keeps; each document names its schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from edgekit.core.artifact import Artifact
+from edgekit.core.measurement import Accuracy, Evaluation, Measurement
+from edgekit.core.recipe import StepRecord
+from edgekit.core.statistics import PERCENTILE_MINIMUM, median_interval, percentile
+from edgekit.flows.compile import Compilation
+from edgekit.flows.deploy import Deployed
+
+
+def compilation_document(compilation: Compilation) -> dict[str, Any]:
+    """What `edgekit compile --json` prints."""
+    bundle = compilation.bundle
+    return {
+        "schema": "edgekit.compile/1",
+        "source": _artifact(compilation.source) | {"path": compilation.bundle.manifest.facts.get("model_name")},
+        "artifact": _artifact(compilation.artifact),
+        "reference": None if compilation.reference is None else _artifact(compilation.reference),
+        "bundle": {"path": str(bundle.path), "sha256": bundle.digest, "size_bytes": Path(bundle.path).stat().st_size},
+        "target": compilation.target,
+        "recipe": compilation.recipe,
+        "runtime": compilation.runtime,
+        "steps": [_step(record) for record in compilation.steps],
+        "cache_hit": compilation.cache_hit,
+        "accuracy": {
+            "float": accuracy_document(compilation.accuracy_float),
+            "artifact": accuracy_document(compilation.accuracy_artifact),
+        },
+        "warnings": list(compilation.warnings),
+    }
+
+
+def deployed_document(deployed: Deployed) -> dict[str, Any]:
+    """What `edgekit deploy --json` prints: compile's document and what happened on the device."""
+    if deployed.compilation is not None:
+        document = compilation_document(deployed.compilation)
+    else:
+        manifest = deployed.bundle.manifest
+        document = {
+            "bundle": {"path": str(deployed.bundle.path), "sha256": deployed.bundle.digest},
+            "target": manifest.target,
+            "recipe": manifest.recipe,
+            "runtime": manifest.runtime,
+        }
+    return document | {
+        "schema": "edgekit.deploy/1",
+        "deployment": dict(vars(deployed.deployment)),
+        "profile": None if deployed.measurement is None else profile_document(deployed.measurement),
+        "evaluation": None if deployed.evaluation is None else evaluation_document(deployed.evaluation),
+    }
+
+
+def profile_document(measurement: Measurement) -> dict[str, Any]:
+    """What `edgekit profile --json` prints; every figure is computed from the raw samples here and now."""
+    samples = [time for run in measurement.runs for time in run.samples_ns]
+    medians = [median(run.samples_ns) for run in measurement.runs if run.samples_ns]
+    interval = median_interval(medians, seed=measurement.plan.seed)
+    latency: dict[str, Any] = {
+        f"p{percent:g}".replace(".", "_"): percentile(samples, percent) for percent in PERCENTILE_MINIMUM
+    }
+    latency["ci95"] = None if interval is None else [interval.low, interval.high]
+    latency["median_of_processes"] = None if interval is None else interval.value
+    memory = measurement.memory
+    return {
+        "schema": "edgekit.profile/1",
+        "device": measurement.device,
+        "artifact_sha256": measurement.artifact_digest,
+        "latency_ns": latency,
+        "latency_reasons": {
+            f"p{percent:g}".replace(".", "_"): f"needs {least} samples, there are {len(samples)}"
+            for percent, least in PERCENTILE_MINIMUM.items()
+            if len(samples) < least
+        },
+        "samples": len(samples),
+        "processes": len(measurement.runs),
+        "import_ns": _middle([run.import_ns for run in measurement.runs]),
+        "load_ns": _middle([run.load_ns for run in measurement.runs]),
+        "first_ns": _middle([run.first_ns for run in measurement.runs]),
+        "memory": {
+            "peak_rss_bytes": None if memory is None else memory.peak_rss_bytes,
+            "baseline_rss_bytes": None if memory is None else memory.baseline_rss_bytes,
+            "provenance": str(measurement.provenance),
+            "reason": measurement.memory_reason,
+        },
+        "plan": dict(vars(measurement.plan)),
+        "provenance": str(measurement.provenance),
+        "validity": [str(flag) for flag in measurement.validity],
+        "environment": dict(measurement.environment),
+    }
+
+
+def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
+    """What `edgekit evaluate --json` prints."""
+    return {
+        "schema": "edgekit.evaluate/1",
+        "device": evaluation.device,
+        "artifact_sha256": evaluation.artifact_digest,
+        "dataset_sha256": evaluation.dataset_digest,
+        "accuracy": accuracy_document(evaluation.accuracy),
+        "reference": accuracy_document(evaluation.reference),
+        "agreement": evaluation.agreement,
+        "identical_outputs": evaluation.identical_outputs,
+        "max_abs_difference": evaluation.max_abs_difference,
+        "samples": evaluation.n,
+        "seconds": evaluation.seconds,
+        "provenance": str(evaluation.provenance),
+    }
+
+
+def accuracy_document(accuracy: Accuracy | None) -> dict[str, Any] | None:
+    """An accuracy with its counts, interval and provenance."""
+    if accuracy is None:
+        return None
+    return {
+        "value": accuracy.value,
+        "correct": accuracy.correct,
+        "n": accuracy.n,
+        "ci95": [accuracy.low, accuracy.high],
+        "provenance": str(accuracy.provenance),
+    }
+
+
+def _middle(values: list[int]) -> float | None:
+    return float(median(values)) if values else None
+
+
+def _artifact(artifact: Artifact) -> dict[str, Any]:
+    return {
+        "sha256": artifact.digest,
+        "size_bytes": artifact.size_bytes,
+        "zip_bytes": artifact.zip_bytes,
+        "format": artifact.format,
+        "inputs": [spec.as_json() for spec in artifact.inputs],
+        "outputs": [spec.as_json() for spec in artifact.outputs],
+    }
+
+
+def _step(record: StepRecord) -> dict[str, Any]:
+    return {
+        "pass": record.pass_name,
+        "params": dict(record.params),
+        "seconds": record.seconds,
+        "cache_hit": record.cache_hit,
+        "size_bytes": record.size_bytes,
+        "zip_bytes": record.zip_bytes,
+        "sha256": record.digest,
+        "versions": dict(record.versions),
+    }

@@ -1,0 +1,106 @@
+"""Evaluate: accuracy of a model on a device over a whole data set, beside the same artifact on this computer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgekit.core.dataset import Dataset
+from edgekit.core.device_entry import DeviceEntry
+from edgekit.core.events import OnEvent, ignore
+from edgekit.core.measurement import Accuracy, Evaluation, Provenance
+from edgekit.core.target import Target
+from edgekit.data import check_against_model
+from edgekit.device.client import DeviceClient, RunOptions
+from edgekit.device.connect import connect
+from edgekit.flows import localhost
+from edgekit.flows.accuracy import accuracy, agreement
+from edgekit.flows.compile import host_runner
+from edgekit.flows.profile import provenance_of
+from edgekit.flows.runtime import ensure_runtime
+from edgekit.flows.samples import model_inputs
+from edgekit.flows.subject import Subject, active_on, from_file
+from edgekit.flows.workspace import Workspace, workspace
+
+
+def evaluate_model(
+    model: Path | None,
+    entry: DeviceEntry,
+    target: Target,
+    data: Dataset,
+    *,
+    reference: Path | None = None,
+    timeout_s: float = 3600.0,
+    offline: bool = False,
+    on_event: OnEvent = ignore,
+) -> tuple[Subject, Evaluation]:
+    """Connect, make sure that the device has model and runtime, and evaluate.
+
+    Args:
+        model: a bundle or a model file; None takes what is active on the device.
+        entry: the device.
+        target: its kind.
+        data: preprocessed samples, with labels for an accuracy.
+        reference: a float `.tflite` to compare with.
+        timeout_s: limit for the device's loop over the data set.
+        offline: download nothing.
+        on_event: listener.
+    """
+    with workspace(on_event) as tools, connect(entry) as device:
+        subject = active_on(device) if model is None else from_file(model, target, tools)
+        ensure_runtime(device, subject.runtime, offline=offline, tools=tools)
+        subject.stage(device, tools)
+        compared = None
+        if reference is not None:
+            compared = _on_host(from_file(reference, target, tools), data, tools)
+        return subject, evaluate(device, entry, subject, data, reference=compared, timeout_s=timeout_s, tools=tools)
+
+
+def evaluate(
+    device: DeviceClient,
+    entry: DeviceEntry,
+    subject: Subject,
+    data: Dataset,
+    *,
+    reference: Accuracy | None,
+    timeout_s: float,
+    tools: Workspace,
+) -> Evaluation:
+    """Evaluate a subject that the device has.
+
+    Raises:
+        InputError: the data does not fit the model.
+        DeviceError: the model crashed on the device.
+    """
+    data = check_against_model(data, subject.inputs)
+    inputs = model_inputs(data, subject.inputs)
+    tools.tell("evaluate", f"running {len(data)} samples on {entry.name}")
+    result = device.evaluate(
+        inputs, artifact=subject.reference(), options=RunOptions(timeout_s=timeout_s), on_event=tools.on_event
+    )
+    outputs = tuple(output.array for output in result.outputs)
+    provenance = provenance_of(entry)
+    compared = None
+    if subject.path is not None:
+        ours = localhost.outputs(subject.artifact(), inputs, runtime=host_runner(subject.runtime), tools=tools)
+        compared = agreement(ours, outputs, subject.outputs, classifier=subject.is_classifier)
+    return Evaluation(
+        device=entry.name,
+        artifact_digest=subject.digest,
+        dataset_digest=data.digest,
+        accuracy=accuracy(outputs[0], data, provenance=provenance) if subject.is_classifier else None,
+        reference=reference,
+        agreement=None if compared is None else compared.share,
+        identical_outputs=None if compared is None else compared.identical,
+        max_abs_difference=None if compared is None else compared.max_abs_difference,
+        n=result.samples,
+        seconds=result.seconds,
+        provenance=provenance,
+    )
+
+
+def _on_host(subject: Subject, data: Dataset, tools: Workspace) -> Accuracy | None:
+    data = check_against_model(data, subject.inputs)
+    outputs = localhost.outputs(
+        subject.artifact(), model_inputs(data, subject.inputs), runtime=host_runner(subject.runtime), tools=tools
+    )
+    return accuracy(outputs[0], data, provenance=Provenance.MEASURED)

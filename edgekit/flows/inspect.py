@@ -1,0 +1,69 @@
+"""Inspect: what a model is, and on which targets it fits, without running it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from edgekit.core.artifact import Artifact
+from edgekit.core.events import OnEvent, ignore
+from edgekit.core.registry import PASSES
+from edgekit.core.target import Target
+from edgekit.flows.fit import fit
+from edgekit.flows.workspace import Workspace, workspace
+from edgekit.passes._base import PassContext
+from edgekit.sources._base import load_source
+
+
+def inspect_model(model: Path, targets: Sequence[Target], *, on_event: OnEvent = ignore) -> dict[str, Any]:
+    """Facts of a model as the document that `edgekit inspect --json` prints.
+
+    A model of a framework is converted to a float .tflite for its operators and multiply-accumulates, so the verdicts
+    speak of that artifact.
+
+    Args:
+        model: file or folder.
+        targets: for each a verdict with all reasons.
+        on_event: listener.
+
+    Raises:
+        InputError, VerificationError, UnsupportedError: as for `compile_model`.
+    """
+    with workspace(on_event) as tools:
+        tools.tell("source", f"reading {model}")
+        source, warnings = load_source(model, work=tools.work, isolate=tools.isolate)
+        artifact = source if source.format == "tflite" else _converted(source, targets[0], tools)
+        facts = tools.isolate.call("edgekit.flows._child:facts", {"path": str(artifact.path)}, what=f"reading {model}")
+    verdicts = {
+        target.name: fit(facts, artifact_format=artifact.format, size_bytes=artifact.size_bytes, target=target)
+        for target in targets
+    }
+    return {
+        "schema": "edgekit.inspect/1",
+        "path": str(model),
+        "format": source.format,
+        "sha256": source.digest,
+        "size_bytes": source.size_bytes,
+        "zip_bytes": source.zip_bytes,
+        "parameters": facts["parameters"],
+        "macs": facts["macs"],
+        "ops": facts["ops"],
+        "dtypes": facts["dtypes"],
+        "activation_bytes": facts["activation_bytes"],
+        "inputs": [spec.as_json() for spec in artifact.inputs],
+        "outputs": [spec.as_json() for spec in artifact.outputs],
+        "judged_as": {"format": artifact.format, "size_bytes": artifact.size_bytes, "made_by": artifact.made_by},
+        "targets": {name: {"ok": verdict.ok, "reasons": list(verdict.reasons)} for name, verdict in verdicts.items()},
+        "warnings": list(warnings),
+    }
+
+
+def _converted(source: Artifact, target: Target, tools: Workspace) -> Artifact:
+    tools.tell("convert", "converting to .tflite, to see its operators")
+    context = PassContext(
+        isolate=tools.isolate, cache=tools.cache, work=tools.work, target=target, representative=None, timeout_s=1800.0
+    )
+    artifact: Artifact
+    artifact, _ = PASSES.load("tflite").run(source, {}, context)
+    return artifact

@@ -1,0 +1,44 @@
+"""The runtime on the device: there already, or provisioned from this computer; and the machine that it must be."""
+
+from __future__ import annotations
+
+from edgekit.core.errors import UnsupportedError
+from edgekit.core.target import Target
+from edgekit.device.client import DeviceClient
+from edgekit.device.provision import provision
+from edgekit.flows.workspace import Workspace
+
+
+def ensure_runtime(device: DeviceClient, runtime: str, *, offline: bool, tools: Workspace) -> None:
+    """Make sure that a runtime works on the device; what the last probe found is believed.
+
+    Raises:
+        UnsupportedError: there is no wheel for this machine, or the runtime does not start there.
+    """
+    known = device.status().runtimes.get(runtime)
+    if known is not None and known.ok:
+        return
+    tools.tell("runtime", f"looking for {runtime} on the device")
+    found = device.probe([runtime], on_event=tools.on_event).runtimes.get(runtime)
+    if found is not None and found.ok:
+        return
+    tools.tell("runtime", f"installing {runtime} on the device")
+    result = provision(device, runtime, offline=offline, on_event=tools.on_event)
+    found = result.runtimes.get(runtime)
+    if found is None or not found.ok:
+        reason = found.reason if found else "the agent does not know it"
+        raise UnsupportedError(f"{runtime} does not work on the device: {reason}", hint="edgekit doctor --device NAME")
+
+
+def check_machine(device: DeviceClient, target: Target, name: str) -> None:
+    """Refuse a device that is another kind of machine than the target.
+
+    Raises:
+        UnsupportedError: the architectures differ.
+    """
+    machine = device.hello.machine
+    if target.arch not in ("any", machine):
+        raise UnsupportedError(
+            f"{name} is a {machine} machine, target {target.name} is {target.arch}",
+            hint="choose the target that the device is: edgekit targets",
+        )

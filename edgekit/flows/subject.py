@@ -1,0 +1,142 @@
+"""What is run on a device: a bundle, a model file, or what is active there; with the signature that inputs need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgekit.bundle.manifest import Manifest, parse_manifest
+from edgekit.bundle.pack import Bundle
+from edgekit.core.artifact import Artifact, TensorSpec
+from edgekit.core.digest import sha256_bytes
+from edgekit.core.errors import DeviceError, InputError, UnsupportedError
+from edgekit.core.target import Target
+from edgekit.device.client import ArtifactRef, DeviceClient
+from edgekit.flows.workspace import Workspace
+from edgekit.sources._base import load_source
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """Something that a device can run.
+
+    Attributes:
+        name: for people.
+        digest: SHA-256 of the artifact's file.
+        format, runtime: how it is run.
+        inputs, outputs: its signature.
+        path: the file on this computer; None when only the device has it.
+        size_bytes: of the file.
+    """
+
+    name: str
+    digest: str
+    format: str
+    runtime: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    path: Path | None
+    size_bytes: int
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether the only output holds scores of at least two classes for one sample."""
+        shape = self.outputs[0].shape
+        middle = [size for size in shape[1:-1] if size != 1]
+        return len(self.outputs) == 1 and len(shape) >= 2 and shape[-1] >= 2 and not middle
+
+    def reference(self) -> ArtifactRef:
+        """How requests to the device name it."""
+        return ArtifactRef(release=None, blob=self.digest, format=self.format, runtime=self.runtime)
+
+    def artifact(self) -> Artifact:
+        """The artifact on this computer.
+
+        Raises:
+            InputError: only the device has it.
+        """
+        if self.path is None:
+            raise InputError(f"{self.name} is only on the device", hint="give the bundle or the model file too")
+        return Artifact(
+            format=self.format, path=self.path, digest=self.digest, size_bytes=self.size_bytes, zip_bytes=0,
+            made_by="subject", inputs=self.inputs, outputs=self.outputs,
+        )  # fmt: skip
+
+    def stage(self, device: DeviceClient, tools: Workspace) -> int:
+        """Make sure that the device has the file; returns the bytes that travelled."""
+        if self.path is None:
+            return 0
+        return device.stage(self.path, sha256=self.digest, on_event=tools.on_event).sent_bytes
+
+
+def from_manifest(manifest: Manifest, *, path: Path | None) -> Subject:
+    """The model of a release."""
+    assert manifest.model is not None
+    entry = manifest.files[manifest.model]
+    return Subject(
+        name=f"{manifest.facts.get('model_name', manifest.model)} ({manifest.recipe})",
+        digest=entry.sha256,
+        format=manifest.format,
+        runtime=manifest.runtime,
+        inputs=tuple(map(TensorSpec.from_json, manifest.facts["inputs"])),
+        outputs=tuple(map(TensorSpec.from_json, manifest.facts["outputs"])),
+        path=path,
+        size_bytes=entry.size,
+    )
+
+
+def from_bundle(bundle: Bundle, tools: Workspace) -> Subject:
+    """The model of a bundle, its file unpacked into the workspace."""
+    assert bundle.manifest.model is not None
+    data = bundle.read(bundle.manifest.model)
+    path = tools.work / f"{sha256_bytes(data)[:12]}.{bundle.manifest.format}"
+    path.write_bytes(data)
+    return from_manifest(bundle.manifest, path=path)
+
+
+def from_file(path: Path, target: Target, tools: Workspace) -> Subject:
+    """A bundle or a model file that a runtime loads as it is.
+
+    Raises:
+        UnsupportedError: it has to be compiled first.
+    """
+    if is_bundle(path):
+        return from_bundle(Bundle.open(path), tools)
+    artifact, _ = load_source(path, work=tools.work, isolate=tools.isolate)
+    runtime = target.runtime_for(artifact.format)
+    if runtime is None:
+        raise UnsupportedError(
+            f"{target.name} does not run {artifact.format} models as they are",
+            hint=f"compile it first: edgekit compile {path} --target {target.name}",
+        )
+    return Subject(
+        name=path.name,
+        digest=artifact.digest,
+        format=artifact.format,
+        runtime=runtime.name,
+        inputs=artifact.inputs,
+        outputs=artifact.outputs,
+        path=artifact.path,
+        size_bytes=artifact.size_bytes,
+    )
+
+
+def active_on(device: DeviceClient) -> Subject:
+    """The device's active release.
+
+    Raises:
+        DeviceError: nothing is active there.
+    """
+    status = device.status(manifest="active")
+    if status.active is None or status.manifest is None:
+        raise DeviceError("no release is active on the device", hint="edgekit deploy MODEL --device NAME")
+    return replace(from_manifest(parse_manifest(status.manifest), path=None), name=f"active release {status.active[:12]}")
+
+
+def is_bundle(path: Path) -> bool:
+    """Whether a file is a tar archive that begins with a manifest, judged by content."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(512)
+    return head[257:262] == b"ustar" and head.startswith(b"manifest.json\0")
