@@ -39,7 +39,7 @@ class FrameError(Exception):
 
 
 def _reject_constant(name: str) -> float:
-    raise FrameError("a JSON message holds {}, which is not a number".format(name))
+    raise FrameError(f"a JSON message holds {name}, which is not a number")
 
 
 def _reject_duplicates(pairs: "list[tuple[str, object]]") -> "dict[str, object]":
@@ -53,29 +53,29 @@ def encode_message(message: "dict[str, object]") -> bytes:
     """One JSON object as one line of UTF-8; the same object always gives the same bytes."""
     line = json.dumps(message, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("utf-8") + b"\n"
     if len(line) > MAX_LINE:
-        raise FrameError("a message of {} bytes is longer than the limit of {}".format(len(line), MAX_LINE))
+        raise FrameError(f"a message of {len(line)} bytes is longer than the limit of {MAX_LINE}")
     return line
 
 
 def decode_message(line: bytes) -> "dict[str, object]":
     """The JSON object in one line; raises FrameError on anything else."""
     if len(line) > MAX_LINE:
-        raise FrameError("a line is longer than {} bytes".format(MAX_LINE))
+        raise FrameError(f"a line is longer than {MAX_LINE} bytes")
     try:
         message = json.loads(
             line.decode("utf-8"), parse_constant=_reject_constant, object_pairs_hook=_reject_duplicates
         )
     except (ValueError, RecursionError) as cause:
-        raise FrameError("a line is not JSON: {!r}".format(line[:80])) from cause
+        raise FrameError(f"a line is not JSON: {line[:80]!r}") from cause
     if not isinstance(message, dict):
-        raise FrameError("a line is not a JSON object: {!r}".format(line[:80]))
+        raise FrameError(f"a line is not a JSON object: {line[:80]!r}")
     return message
 
 
 def encode_frame(payload: bytes) -> bytes:
     """Payload bytes behind their length (unsigned, 32 bits, big-endian); the empty frame ends a payload."""
     if len(payload) > MAX_FRAME:
-        raise FrameError("a frame of {} bytes is longer than the limit of {}".format(len(payload), MAX_FRAME))
+        raise FrameError(f"a frame of {len(payload)} bytes is longer than the limit of {MAX_FRAME}")
     return struct.pack(">I", len(payload)) + payload
 
 
@@ -83,5 +83,5 @@ def decode_frame_length(header: bytes) -> int:
     """The payload length in a frame's four header bytes; raises FrameError above MAX_FRAME."""
     (length,) = struct.unpack(">I", header)
     if length > MAX_FRAME:
-        raise FrameError("a frame of {} bytes is announced, the limit is {}".format(length, MAX_FRAME))
+        raise FrameError(f"a frame of {length} bytes is announced, the limit is {MAX_FRAME}")
     return int(length)

@@ -1,0 +1,265 @@
+"""The agent's request loop: a closed list of verbs, each answered once, with signs of life in between."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import sys
+import threading
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from device_agents.linux import blobs, environment, links, lock, protocol, requests, runtimes, slots, storage
+from device_agents.linux.channel import Channel
+from device_agents.linux.compute import Compute
+from device_agents.linux.errors import AgentError, HostGoneError, TerminatedError, from_oserror
+from device_agents.linux.root import Root
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType, TracebackType
+
+    from device_agents.linux.manifest import Manifest
+
+    Params = dict[str, Any]
+    Result = dict[str, Any]
+
+_MAX_BLOB_BYTES = 1 << 40
+_PHASES = ("verify", "golden", "switch", "health")
+
+
+def serve(path: str, source: int, sink: int) -> int:
+    """Answer requests until the host is gone; returns the exit status.
+
+    Args:
+        path: the zipped agent, ROOT/agents/<sha256>.pyz.
+        source: descriptor that the host writes to.
+        sink: descriptor that the host reads from.
+    """
+    os.umask(0o077)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, _terminate)
+    channel = Channel(source, sink)
+    try:
+        channel.greet(protocol.MAGIC)
+        Agent(path, channel).loop()
+    except protocol.FrameError as broken:
+        error = AgentError("E_PROTOCOL", str(broken)).as_json()
+        channel.send({"id": None, "error": error})
+        return 65
+    except HostGoneError as gone:
+        sys.stderr.write(f"edgekit: {gone}\n")
+        return 0
+    except TerminatedError:
+        return 143
+    return 0
+
+
+class Agent:
+    """Knows the verbs, and who does the work of each."""
+
+    def __init__(self, path: str, channel: Channel) -> None:
+        self._channel = channel
+        self._root = Root(os.path.dirname(os.path.dirname(path)))
+        self._compute = Compute(self._root, path, channel.source)
+        with open(path, "rb") as file:
+            self._digest = hashlib.sha256(file.read()).hexdigest()
+        self._request = 0
+        self._verbs: dict[str, Callable[[Params], Result]] = {
+            "hello": self._hello,
+            "status": self._status,
+            "stage": self._stage,
+            "activate": self._activate,
+            "rollback": self._rollback,
+            "probe": self._probe,
+            "infer": self._infer,
+            "evaluate": self._evaluate,
+            "measure": self._measure,
+            "collect": self._collect,
+            "bye": lambda _: {},
+        }
+
+    def loop(self) -> None:
+        """Answer requests until `bye` or the end of the channel.
+
+        Raises:
+            protocol.FrameError: the host sent what is no request; nothing after it can be understood.
+            HostGoneError: the host went away in the middle of something.
+        """
+        verb: object = None
+        while verb != "bye" and (message := self._channel.read_message()) is not None:
+            request, verb, params = message.get("id"), message.get("verb"), message.get("params", {})
+            if not isinstance(request, int) or isinstance(request, bool) or request <= self._request:
+                raise protocol.FrameError(f"{request!r} is no id that rises from {self._request}")
+            self._request = request
+            with _Heartbeat(self._event):
+                answer = self._answer(verb, params)
+            self._reply(answer)
+
+    def _answer(self, verb: object, params: object) -> dict[str, Any]:
+        try:
+            if not isinstance(verb, str) or verb not in self._verbs or not isinstance(params, dict):
+                raise AgentError(
+                    "E_PROTOCOL",
+                    f"there is no verb {verb!r} with such params",
+                    "the verbs are " + ", ".join(protocol.VERBS),
+                )
+            return {"result": self._verbs[verb](params)}
+        except AgentError as failure:
+            return {"error": failure.as_json()}
+        except OSError as failure:
+            return {"error": from_oserror(failure, self._root.path).as_json()}
+        except (HostGoneError, protocol.FrameError):
+            raise
+        except Exception as bug:
+            traceback.print_exc()
+            return {"error": AgentError("E_INTERNAL", f"{type(bug).__name__}: {bug}").as_json()}
+
+    def _reply(self, answer: dict[str, Any]) -> None:
+        try:
+            self._channel.send(dict(answer, id=self._request))
+        except (protocol.FrameError, ValueError) as cause:
+            error = AgentError("E_INTERNAL", f"the answer cannot be sent: {cause}").as_json()
+            self._channel.send({"id": self._request, "error": error})
+
+    def _event(self, name: str, **facts: Any) -> None:
+        self._channel.send(dict(facts, id=self._request, event=name))
+
+    def _hello(self, params: Params) -> Result:
+        offered = params.get("protocol")
+        if not isinstance(offered, list) or protocol.PROTOCOL not in offered:
+            raise AgentError(
+                "E_PROTOCOL",
+                f"the host speaks {offered}, the agent speaks [{protocol.PROTOCOL}]",
+                "use the agent that belongs to this edgekit",
+                host=offered,
+                agent=[protocol.PROTOCOL],
+            )
+        facts = environment.identity()
+        return dict(facts, protocol=protocol.PROTOCOL, agent=self._digest, root=self._root.path)
+
+    def _status(self, _: Params) -> Result:
+        state, warnings = links.survey(self._root)
+        disk = storage.facts(self._root.path)
+        known = [*state.history, *state.bundles]
+        stored = slots.stored_releases(self._root)
+        return dict(
+            disk,
+            active=state.active,
+            previous=state.previous,
+            releases=[digest for digest in known if digest in stored] + [one for one in stored if one not in known],
+            pending=state.pending and state.pending["digest"],
+            failed=state.failed,
+            warnings=warnings + disk["warnings"],
+            locked_by=lock.holder(self._root.lock),
+            agent=self._digest,
+            runtimes=state.runtimes,
+            bundles=state.bundles,
+            counter=state.rollback_floor,
+        )
+
+    def _stage(self, params: Params) -> Result:
+        digest, size = requests.digest(params, "sha256"), requests.count(params, "size", _MAX_BLOB_BYTES)
+
+        def begin(offset: int) -> Any:
+            self._event("ready", offset=offset)
+            return self._channel.read_payload()
+
+        with lock.exclusive(self._root.lock):
+            self._root.prepare()
+            return blobs.stage(self._root, digest, size, begin)
+
+    def _activate(self, params: Params) -> Result:
+        expect = requests.digest_or_none(params, "expect")
+        with lock.exclusive(self._root.lock):
+            return self._slots().activate(params.get("manifest"), expect, self._compute.prove, self._install)
+
+    def _install(self, release: Manifest, opened: dict[str, int], bundles: list[str]) -> None:
+        installed = [self._root.runtime(digest) for digest in bundles]
+        runtimes.install(
+            self._root,
+            release,
+            opened,
+            lambda folder: self._compute.prove_runtime(release.runtime, [folder, *installed]),
+        )
+
+    def _rollback(self, params: Params) -> Result:
+        to = requests.digest_or_none(params, "to")
+        with lock.exclusive(self._root.lock):
+            return self._slots().rollback(to)
+
+    def _collect(self, params: Params) -> Result:
+        keep, data = requests.count(params, "keep", 1 << 20), requests.flag(params, "data")
+        with lock.exclusive(self._root.lock):
+            return self._slots().collect(keep, data)
+
+    def _probe(self, params: Params) -> Result:
+        found = self._compute.probe(requests.names_or_none(params, "runtimes"))
+        try:
+            with lock.exclusive(self._root.lock):
+                self._slots().remember_probe(found)
+        except (AgentError, OSError) as reason:  # locked, full or read-only: the answer is worth more than the note
+            self._warn(f"the result of the probe is not stored: {reason}")
+        return {"runtimes": found, "environment": environment.snapshot()}
+
+    def _infer(self, params: Params) -> Result:
+        with self._compute.run(params) as (result, child, outputs):
+            return self._send_outputs(result, child, outputs)
+
+    def _evaluate(self, params: Params) -> Result:
+        with lock.exclusive(self._root.lock), self._compute.run(params) as (result, child, outputs):
+            answer = self._send_outputs(result, child, outputs)
+        return dict(answer, samples=result["samples"], seconds=result["seconds"])
+
+    def _measure(self, params: Params) -> Result:
+        with lock.exclusive(self._root.lock):
+            return self._compute.measure(
+                params, lambda done, total: self._event("progress", phase="measure", done=done, total=total)
+            )
+
+    def _send_outputs(self, result: dict[str, Any], child: dict[str, Any], outputs: int) -> Result:
+        for entry in result["outputs"]:
+            self._channel.send_payload(self._request, entry["name"], outputs, entry["offset"], entry["size"])
+        described = [{key: entry[key] for key in ("name", "shape", "dtype")} for entry in result["outputs"]]
+        return {"outputs": described, "child": child}
+
+    def _slots(self) -> slots.Slots:
+        self._root.prepare()
+        return slots.Slots(self._root, self._warn, self._progress)
+
+    def _progress(self, phase: str) -> None:
+        done = _PHASES.index(phase) if phase in _PHASES else 1
+        self._event("progress", phase=phase, done=done, total=len(_PHASES))
+
+    def _warn(self, message: str) -> None:
+        self._event("warning", message=message)
+
+
+class _Heartbeat:
+    """Tells the host, from a thread of its own, that a request is still being worked on."""
+
+    def __init__(self, event: Callable[[str], None]) -> None:
+        self._event = event
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        while not self._done.wait(protocol.HEARTBEAT_S / 2):
+            try:
+                self._event("busy")
+            except HostGoneError:
+                return  # the main thread sees it by itself
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    raise TerminatedError

@@ -1,0 +1,268 @@
+"""infer, evaluate, measure and probe: jobs for the limited child, and what its answers mean."""
+
+from __future__ import annotations
+
+import math
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from device_agents.linux import blobs, environment, golden, links, requests, runners, slots, tensors, worker
+from device_agents.linux.errors import AgentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from device_agents.linux.manifest import Manifest
+    from device_agents.linux.root import Root
+
+MAX_OUTPUT_BYTES = worker.GIB
+_PROBE_TIMEOUT_S = 120.0
+_PROVE_TIMEOUT_S = 300.0
+_BYTECODE_BYTES = 16 * 1024 * 1024
+_MAX_TIMES = 80_000
+"""Times in one answer: 11 characters each, they fit in a line of 1 MiB."""
+
+
+@dataclass(frozen=True)
+class _Model:
+    descriptor: int
+    format: str
+    runtime: str
+
+
+class Compute:
+    """Runs models in limited children.
+
+    Args:
+        root: where blobs, releases and runtimes lie.
+        agent_path: the zipped agent.
+        hangup: the host's end of the channel; a child does not outlive it.
+    """
+
+    def __init__(self, root: Root, agent_path: str, hangup: int) -> None:
+        self._root = root
+        self._agent_path = agent_path
+        self._hangup = hangup
+
+    def prove(self, release: Manifest, opened: dict[str, int]) -> dict[str, Any] | None:
+        """The golden run of a release, or, when it has no golden tensors, a load.
+
+        Raises:
+            AgentError: E_VERIFY for other outputs, E_DEVICE for a crash, E_UNSUPPORTED for a model that cannot run.
+        """
+        files = {path: opened[file.sha256] for path, file in release.files.items()}
+        model = _Model(files[str(release.model)], str(release.format), release.runtime)
+        options = requests.Options(_PROVE_TIMEOUT_S, None, requests.options({}).for_runner)
+        if release.golden is None:
+            self._must(self._start("load", model, [], options, {}))
+            return None
+        entries, expected = release.golden["inputs"], release.golden["outputs"]
+        data = [dict(entry, fd=files[entry["path"]]) for entry in entries]
+        with self._run(model, data, options) as (result, _, outputs):
+            error = golden.compare(
+                [(entry, _content(files[entry["path"]])) for entry in expected],
+                [(entry, os.pread(outputs, entry["size"], entry["offset"])) for entry in result["outputs"]],
+                release.golden["tolerance"],
+            )
+        return {"max_abs_error": error, "cases": entries[0]["shape"][0]}
+
+    def prove_runtime(self, name: str, folders: list[str]) -> None:
+        """Start a runtime that lies in `folders`; leaves bytecode there.
+
+        Raises:
+            AgentError: E_UNSUPPORTED when it does not start.
+        """
+        found = self._probe_one(name, folders, write_bytecode=True)
+        if not found["ok"]:
+            raise AgentError(
+                "E_UNSUPPORTED",
+                "the runtime {!r} does not start on this device: {}".format(name, found["reason"]),
+                f"choose wheels for {environment.machine()}",
+            )
+
+    def probe(self, names: list[str] | None) -> dict[str, Any]:
+        """Each runtime, proven by constructing an interpreter: `{name: {ok, versions, formats, delegates, reason}}`."""
+        wanted = runners.names() if names is None else names
+        return {name: self._probe_one(name, self._folders()) for name in wanted}
+
+    @contextmanager
+    def run(self, params: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any], int]]:
+        """One inference a sample: the child's result, its facts, and the descriptor of a file with the outputs.
+
+        Raises:
+            AgentError: E_DEVICE with the child's facts when it did not end well.
+        """
+        options = requests.options(params)
+        with self._open(params) as (model, data), self._run(model, data, options) as answer:
+            yield answer
+
+    def measure(self, params: dict[str, Any], progress: Callable[[int, int], None]) -> dict[str, Any]:
+        """Latency in as many fresh processes as asked for, then memory in one more."""
+        options = requests.options(params)
+        processes = requests.count(params, "processes", 1000, least=1)
+        plan = {
+            "warmup": requests.count(params, "warmup", _MAX_TIMES),
+            "samples": requests.count(params, "samples", _MAX_TIMES, least=1),
+            "min_seconds": requests.seconds(params, "min_seconds", 3600),
+        }
+        plan["max_samples"] = _MAX_TIMES // processes - int(plan["warmup"])
+        if plan["samples"] > plan["max_samples"]:
+            raise requests.bad(f"processes * (warmup + samples) is above {_MAX_TIMES}")
+        before = environment.snapshot()
+        runs: list[dict[str, Any]] = []
+        with self._open(params) as (model, data):
+            for index in range(processes):
+                progress(index, processes + 1)
+                runs.append(_with_child(self._start("measure", model, data, options, {"plan": plan}), _NO_TIMES))
+                if runs[-1]["child"]["exit"] != "ok":
+                    break  # it would only crash or hang again
+            progress(processes, processes + 1)
+            memory = _with_child(self._start("memory", model, data, options, {}), _NO_MEMORY)
+        return {
+            "runs": runs,
+            "memory": memory,
+            "environment": {"before": before, "after": environment.snapshot()},
+        }
+
+    @contextmanager
+    def _open(self, params: dict[str, Any]) -> Iterator[tuple[_Model, list[dict[str, Any]]]]:
+        artifact, inputs = requests.artifact(params), requests.inputs(params)
+        if artifact.release is not None:
+            wanted = artifact.release
+            digest = slots.active_release(self._root) if wanted == "active" else wanted
+            release = slots.load_release(self._root, digest)
+            if release.model is None:
+                raise AgentError("E_INPUT", f"{digest} is a runtime bundle, not a model")
+            blob, kind, runtime = release.files[release.model].sha256, str(release.format), release.runtime
+        else:
+            blob, kind, runtime = str(artifact.blob), str(artifact.format), str(artifact.runtime)
+        needed = [(blob, None), *((tensor.blob, tensor.size) for tensor in inputs)]
+        with blobs.verified(self._root, needed) as opened:
+            data = [{"fd": opened[one.blob], "shape": one.shape, "dtype": one.dtype} for one in inputs]
+            yield _Model(opened[blob], kind, runtime), data
+
+    @contextmanager
+    def _run(
+        self, model: _Model, data: list[dict[str, Any]], options: requests.Options
+    ) -> Iterator[tuple[dict[str, Any], dict[str, Any], int]]:
+        # A memfd: outputs take no disk space, and vanish with the agent however it ends.
+        outputs = os.memfd_create("edgekit-outputs", os.MFD_CLOEXEC)
+        try:
+            outcome = self._start("run", model, data, options, {"outputs_fd": outputs})
+            result = self._must(outcome)
+            _check_outputs(result, os.fstat(outputs).st_size, outcome.child)
+            yield result, outcome.child, outputs
+        finally:
+            os.close(outputs)
+
+    def _must(self, outcome: worker.Outcome) -> dict[str, Any]:
+        if outcome.result is None:
+            words = {"timeout": "did not finish in time", "oom": "ran out of memory", "signal": "crashed"}
+            child = outcome.child
+            raise AgentError(
+                outcome.code or "E_DEVICE",
+                "the model {}: {}".format(words.get(child["exit"], "failed"), child["message"]),
+                None,
+                child=child,
+            )
+        return outcome.result
+
+    def _start(
+        self,
+        do: str,
+        model: _Model,
+        data: list[dict[str, Any]],
+        options: requests.Options,
+        more: dict[str, Any],
+    ) -> worker.Outcome:
+        extra = [more["outputs_fd"]] if "outputs_fd" in more else []
+        job = {
+            "do": do,
+            "runner": model.runtime,
+            "format": model.format,
+            "model": model.descriptor,
+            "inputs": [{key: entry[key] for key in ("fd", "shape", "dtype")} for entry in data],
+            "options": options.for_runner,
+            "sys_path": self._folders(),
+            "limits": _limits(options, MAX_OUTPUT_BYTES if extra else 0),
+            **more,
+        }
+        return worker.run(
+            job,
+            agent_path=self._agent_path,
+            folder=self._root.empty,
+            descriptors=sorted({model.descriptor, *(entry["fd"] for entry in data), *extra}),
+            timeout_s=options.timeout_s,
+            hangup=self._hangup,
+        )
+
+    def _probe_one(self, name: str, folders: list[str], write_bytecode: bool = False) -> dict[str, Any]:
+        options = requests.Options(_PROBE_TIMEOUT_S, None, {})
+        outcome = worker.run(
+            {
+                "do": "probe",
+                "runner": name,
+                "sys_path": folders,
+                "limits": _limits(options, _BYTECODE_BYTES if write_bytecode else 0),
+            },
+            agent_path=self._agent_path,
+            folder=self._root.empty,
+            descriptors=[],
+            timeout_s=options.timeout_s,
+            hangup=self._hangup,
+            write_bytecode=write_bytecode,
+        )
+        if outcome.result is None:
+            reason = outcome.child["message"] or outcome.child["exit"]
+            return {"ok": False, "versions": {}, "formats": [], "delegates": [], "reason": reason[-500:]}
+        return dict(outcome.result, ok=True, reason=None)
+
+    def _folders(self) -> list[str]:
+        bundles = links.survey(self._root)[0].bundles
+        return [folder for folder in map(self._root.runtime, bundles) if os.path.isdir(folder)]
+
+
+_NO_TIMES: dict[str, Any] = {
+    "import_ns": None,
+    "load_ns": None,
+    "first_ns": None,
+    "warmup_ns": [],
+    "samples_ns": [],
+    "batch": 1,
+}
+_NO_MEMORY = {"baseline_rss_bytes": None, "peak_rss_bytes": None, "file_bytes": None}
+
+
+def _with_child(outcome: worker.Outcome, otherwise: dict[str, Any]) -> dict[str, Any]:
+    return dict(outcome.result or otherwise, child=outcome.child)
+
+
+def _limits(options: requests.Options, file_bytes: int) -> dict[str, int]:
+    cores = len(os.sched_getaffinity(0))
+    return {
+        "AS": options.memory_limit_bytes or worker.default_memory_limit_bytes(),
+        "CPU": math.ceil(options.timeout_s) * cores + 1,
+        "FSIZE": file_bytes,
+        "CORE": 0,
+        "NOFILE": 256,
+    }
+
+
+def _content(descriptor: int) -> bytes:
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+
+
+def _check_outputs(result: dict[str, Any], written: int, child: dict[str, Any]) -> None:
+    """A hostile model may have answered in the child's place; nothing that it says is used unchecked."""
+    try:
+        for entry in result["outputs"]:
+            size = tensors.size_bytes(entry["shape"], entry["dtype"])
+            if not (
+                entry["size"] == size and 0 <= entry["offset"] <= written - size and isinstance(entry["name"], str)
+            ):
+                raise ValueError(entry)
+        float(result["seconds"]), int(result["samples"])
+    except (KeyError, TypeError, ValueError) as cause:
+        raise AgentError("E_DEVICE", "the child's answer makes no sense", None, child=child) from cause

@@ -1,0 +1,128 @@
+"""`current` and `previous`: two symlinks into releases/, and the recovery that makes them agree with state.json."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from device_agents.linux import durable, state
+from device_agents.linux.errors import AgentError
+from device_agents.linux.root import is_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from device_agents.linux.root import Root
+
+
+def survey(root: Root) -> tuple[state.State, list[str]]:
+    """The state that holds, and warnings about damage; reads only.
+
+    A missing or damaged state.json is replaced, in memory, by what the links say. Where a link and state.json
+    disagree, state.json wins: it was committed after the links were durable.
+
+    Raises:
+        AgentError: E_CONFIG when a newer edgekit has written state.json.
+    """
+    warnings: list[str] = []
+    links = [_read(path, warnings) for path in (root.current, root.previous)]
+    try:
+        stored = state.load(root.state)
+    except state.DamagedError as damage:
+        warnings.append(f"{damage}; the links current and previous are believed instead")
+        stored = None
+    else:
+        if stored is None and links != [None, None]:
+            warnings.append(f"{root.state} is missing; the links current and previous are believed")
+    if stored is None:
+        stored = _adopt(root, links)
+    elif stored.pending is None and links != [stored.active, stored.previous]:
+        warnings.append(f"current and previous point to {links}, {root.state} says {[stored.active, stored.previous]}")
+    for name in ("active", "previous"):
+        digest = getattr(stored, name)
+        if digest is not None and not os.path.isfile(root.release(digest)):
+            warnings.append(f"the {name} release {digest} has no manifest any more")
+            stored = replace(stored, active=None) if name == "active" else replace(stored, previous=None)
+    return stored, warnings
+
+
+def recover(root: Root, warn: Callable[[str], None]) -> state.State:
+    """Undo what a dead agent left half-done, and mend what can be mended; nothing is written when all is well.
+
+    Only the holder of the lock may call this. A switch without its commit was never acknowledged, so it is undone.
+
+    Raises:
+        AgentError: E_STORAGE when `current` or `previous` is something that is not ours to remove.
+    """
+    for folder in (root.path, root.releases, root.runtimes):
+        durable.remove_temps(folder)
+    _remove_dead_uploads(root)
+    stored, warnings = survey(root)
+    for warning in warnings:
+        warn(warning)
+    unfinished = stored.pending is not None
+    if unfinished or warnings:
+        switch(root, stored.active, stored.previous)
+        stored = replace(stored, pending=None)
+        state.save(root.state, stored)
+    return stored
+
+
+def switch(root: Root, active: str | None, previous: str | None) -> None:
+    """Point `previous` and `current` to these releases, durably. Links that are right already are not touched.
+
+    Raises:
+        AgentError: E_STORAGE when a file or folder lies where a link belongs.
+    """
+    changed = False
+    for link, digest in ((root.previous, previous), (root.current, active)):
+        if _is_foreign(link):
+            raise AgentError("E_STORAGE", f"{link} is not a link; it is not ours", "move it away", path=link)
+        target = None if digest is None else os.path.relpath(root.release(digest), root.path)
+        if (os.readlink(link) if os.path.islink(link) else None) != target:
+            durable.point(link, target)
+            changed = True
+    if changed:
+        durable.sync_folder(root.path)
+
+
+def _read(link: str, warnings: list[str]) -> str | None:
+    if _is_foreign(link):
+        warnings.append(f"{link} is not a link")
+        return None
+    try:
+        target = os.readlink(link)
+    except FileNotFoundError:
+        return None
+    digest = os.path.basename(target)[: -len(".json")]
+    if target == f"releases/{digest}.json" and is_digest(digest):
+        return digest
+    warnings.append(f"{link} points to {target!r}, which is no release")
+    return None
+
+
+def _is_foreign(link: str) -> bool:
+    try:
+        return not stat.S_ISLNK(os.lstat(link).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _adopt(root: Root, links: list[str | None]) -> state.State:
+    """A state made from the links alone; a link to nothing counts as none."""
+    found = [digest if digest and os.path.isfile(root.release(digest)) else None for digest in links]
+    try:
+        bundles = sorted(name for name in os.listdir(root.runtimes) if is_digest(name))
+    except FileNotFoundError:
+        bundles = []
+    return state.State(active=found[0], previous=found[1], history=[one for one in found if one], bundles=bundles)
+
+
+def _remove_dead_uploads(root: Root) -> None:
+    """Remove the agents' temp files (".<pid>.tmp", written before any lock) of bootstraps that no longer run."""
+    for name in os.listdir(root.agents):
+        pid = name[1 : -len(".tmp")]
+        if name.startswith(".") and name.endswith(".tmp") and pid.isdigit() and not os.path.exists("/proc/" + pid):
+            durable.remove_tree(os.path.join(root.agents, name))
