@@ -1,0 +1,389 @@
+"""What the agent answers, as typed values: anything missing, of another type or out of range is a ProtocolError."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device_agents.linux import protocol
+from edgekit.core.errors import ProtocolError
+from edgekit.device.fields import Fields
+from edgekit.transports import printable
+
+_CHILD_EXITS = frozenset({"ok", "signal", "oom", "timeout", "error"})
+DTYPES = frozenset(
+    {"bool", "float16", "float32", "float64"} | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
+)
+"""NumPy names of the tensor types that travel, always little-endian."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hello:
+    """Who answers.
+
+    Attributes:
+        agent: digest of the running agent.
+        python: version, e.g. "3.11.2".
+        machine: as `uname -m` prints it.
+        bits: of the user land (pointer size): 32 or 64.
+        libc: name and version, e.g. ("glibc", "2.36").
+        boot_id, machine_id: change with a reboot, and never.
+    """
+
+    protocol: int
+    agent: str
+    python: str
+    machine: str
+    bits: int
+    libc: tuple[str, str]
+    root: str
+    boot_id: str | None
+    machine_id: str | None
+    hostname: str
+    pid: int
+
+    @classmethod
+    def parse(cls, fields: Fields) -> Hello:
+        """Read the answer to `hello`."""
+        version = fields.integer("protocol", minimum=1)
+        if version != protocol.PROTOCOL:
+            raise ProtocolError(
+                f"the agent chose protocol {version}, offered was {protocol.PROTOCOL}",
+                hint="update edgekit on this machine",
+            )
+        libc = fields.texts("libc")
+        return cls(
+            protocol=version,
+            agent=fields.digest("agent"),
+            python=fields.text("python"),
+            machine=fields.text("machine"),
+            bits=fields.integer("bits", minimum=1),
+            libc=(libc[0] if libc else "", libc[1] if len(libc) > 1 else ""),
+            root=fields.text("root"),
+            boot_id=fields.optional_text("boot_id"),
+            machine_id=fields.optional_text("machine_id"),
+            hostname=fields.text("hostname"),
+            pid=fields.integer("pid"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockHolder:
+    """Who holds the device, and for how long."""
+
+    pid: int
+    since_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuntimeFacts:
+    """What the device found out of one runtime by constructing an interpreter with it.
+
+    Attributes:
+        ok: it works.
+        versions: package to version.
+        formats: artifact formats that it loads.
+        delegates: accelerated back ends.
+        reason: why it does not work, empty if it does.
+    """
+
+    ok: bool
+    versions: Mapping[str, str]
+    formats: tuple[str, ...]
+    delegates: tuple[str, ...]
+    reason: str
+
+    @classmethod
+    def parse(cls, fields: Fields) -> RuntimeFacts:
+        """Read one entry of `runtimes`."""
+        versions = fields.fields("versions")
+        return cls(
+            ok=fields.boolean("ok"),
+            versions={printable(key, limit=100): versions.text(key) for key in versions.names()},
+            formats=fields.texts("formats"),
+            delegates=fields.texts("delegates"),
+            reason=fields.text("reason") if fields.has("reason") else "",
+        )
+
+
+def _runtimes(fields: Fields) -> dict[str, RuntimeFacts]:
+    return {printable(name, limit=100): RuntimeFacts.parse(fields.fields(name)) for name in fields.names()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """What is on the device. Digests are of manifests.
+
+    Attributes:
+        pending: an activation that was cut off, and what is known of it.
+        durable: false when the root folder forgets at a reboot (tmpfs, overlay).
+        runtimes: as the last probe found them.
+        counter: the rollback floor.
+    """
+
+    active: str | None
+    previous: str | None
+    releases: tuple[str, ...]
+    pending: str | None
+    free_bytes: int
+    total_bytes: int
+    free_inodes: int
+    durable: bool
+    warnings: tuple[str, ...]
+    locked_by: LockHolder | None
+    agent: str
+    runtimes: Mapping[str, RuntimeFacts]
+    counter: int
+
+    @classmethod
+    def parse(cls, fields: Fields) -> Status:
+        """Read the answer to `status`."""
+        lock = fields.fields("locked_by") if fields.has("locked_by") else None
+        return cls(
+            active=fields.optional_digest("active"),
+            previous=fields.optional_digest("previous"),
+            releases=fields.digests("releases"),
+            pending=fields.optional_digest("pending"),
+            free_bytes=fields.integer("free_bytes"),
+            total_bytes=fields.integer("total_bytes"),
+            free_inodes=fields.integer("free_inodes"),
+            durable=fields.boolean("durable"),
+            warnings=fields.texts("warnings"),
+            locked_by=LockHolder(pid=lock.integer("pid"), since_s=lock.number("since_s")) if lock else None,
+            agent=fields.digest("agent"),
+            runtimes=_runtimes(fields.fields("runtimes")),
+            counter=fields.integer("counter"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageResult:
+    """A blob on the device.
+
+    Attributes:
+        sha256: its name.
+        sent_bytes: bytes that travelled now; less than the size when an upload was resumed.
+        already: it was there, nothing was sent.
+    """
+
+    sha256: str
+    sent_bytes: int
+    already: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Golden:
+    """How far the golden run was from the expected outputs, over all cases."""
+
+    max_abs_error: float
+    cases: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activation:
+    """An activation that is durable on the device.
+
+    Attributes:
+        unchanged: the release was active already.
+        seconds: device time.
+    """
+
+    active: str | None
+    previous: str | None
+    unchanged: bool
+    seconds: float
+    golden: Golden | None
+
+    @classmethod
+    def parse(cls, fields: Fields) -> Activation:
+        """Read the answer to `activate`."""
+        golden = fields.fields("golden") if fields.has("golden") else None
+        return cls(
+            active=fields.optional_digest("active"),
+            previous=fields.optional_digest("previous"),
+            unchanged=fields.boolean("unchanged"),
+            seconds=fields.number("seconds"),
+            golden=Golden(max_abs_error=golden.number("max_abs_error"), cases=golden.integer("cases"))
+            if golden
+            else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollback:
+    """The release that is active after a rollback, and the one before."""
+
+    active: str | None
+    previous: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeResult:
+    """Runtimes by name, and the machine's environment as the device tells it."""
+
+    runtimes: Mapping[str, RuntimeFacts]
+    environment: Mapping[str, Any]
+
+    @classmethod
+    def parse(cls, fields: Fields) -> ProbeResult:
+        """Read the answer to `probe`."""
+        return cls(runtimes=_runtimes(fields.fields("runtimes")), environment=fields.free_form("environment"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChildFacts:
+    """How the device's child process ended.
+
+    Attributes:
+        exit: "ok", "signal", "oom", "timeout" or "error".
+        signal: its number, when exit is "signal".
+        max_rss_bytes: largest resident set.
+    """
+
+    exit: str
+    signal: int | None
+    message: str
+    max_rss_bytes: int | None
+
+    @classmethod
+    def parse(cls, fields: Fields) -> ChildFacts:
+        """Read a `child` object."""
+        ending = fields.text("exit")
+        if ending not in _CHILD_EXITS:
+            raise ProtocolError(f"the agent's child ended as {ending!r}", hint="agent and edgekit do not match")
+        return cls(
+            exit=ending,
+            signal=fields.optional_integer("signal"),
+            message=fields.text("message") if fields.has("message") else "",
+            max_rss_bytes=fields.optional_integer("max_rss_bytes"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputTensor:
+    """One output; its first axis is the sample."""
+
+    name: str
+    array: NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferResult:
+    """Outputs of the model, and how the child fared."""
+
+    outputs: tuple[OutputTensor, ...]
+    child: ChildFacts
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateResult(InferResult):
+    """As InferResult, for a data set.
+
+    Attributes:
+        samples: inferences that were run.
+        seconds: device time for all of them.
+    """
+
+    samples: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessRun:
+    """Times of one fresh process, in nanoseconds, in the order in which they were taken."""
+
+    import_ns: int
+    load_ns: int
+    first_ns: int
+    warmup_ns: tuple[int, ...]
+    samples_ns: tuple[int, ...]
+    child: ChildFacts
+
+    @classmethod
+    def parse(cls, fields: Fields) -> ProcessRun:
+        """Read one entry of `runs`; a time of zero or less is a lie or a broken clock."""
+        return cls(
+            import_ns=fields.integer("import_ns"),
+            load_ns=fields.integer("load_ns"),
+            first_ns=fields.integer("first_ns", minimum=1),
+            warmup_ns=fields.integers("warmup_ns", minimum=1),
+            samples_ns=fields.integers("samples_ns", minimum=1),
+            child=ChildFacts.parse(fields.fields("child")),
+        )
+
+    @property
+    def total_ns(self) -> int:
+        """All of it."""
+        return self.import_ns + self.load_ns + self.first_ns + sum(self.warmup_ns) + sum(self.samples_ns)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryRun:
+    """Memory of one process of its own.
+
+    Attributes:
+        baseline_rss_bytes: resident after all imports, before the model.
+        peak_rss_bytes: highest since then.
+        file_bytes: size of the artifact.
+    """
+
+    baseline_rss_bytes: int | None
+    peak_rss_bytes: int | None
+    file_bytes: int | None
+    child: ChildFacts
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureResult:
+    """Raw samples of all processes; environments as the device tells them."""
+
+    runs: tuple[ProcessRun, ...]
+    memory: MemoryRun
+    environment_before: Mapping[str, Any]
+    environment_after: Mapping[str, Any]
+
+    @classmethod
+    def parse(cls, fields: Fields) -> MeasureResult:
+        """Read the answer to `measure`."""
+        memory, environment = fields.fields("memory"), fields.fields("environment")
+        return cls(
+            runs=tuple(ProcessRun.parse(run) for run in fields.objects("runs")),
+            memory=MemoryRun(
+                baseline_rss_bytes=memory.optional_integer("baseline_rss_bytes"),
+                peak_rss_bytes=memory.optional_integer("peak_rss_bytes"),
+                file_bytes=memory.optional_integer("file_bytes"),
+                child=ChildFacts.parse(memory.fields("child")),
+            ),
+            environment_before=environment.free_form("before"),
+            environment_after=environment.free_form("after"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collection:
+    """What a clean-up removed."""
+
+    removed: tuple[str, ...]
+    freed_bytes: int
+
+
+def tensor(name: str, data: bytes, *, shape: Sequence[int], dtype: str) -> OutputTensor:
+    """An array of a payload's little-endian bytes.
+
+    Raises:
+        ProtocolError: the type is unknown, or the size is not that of the shape.
+    """
+    if dtype not in DTYPES:
+        raise ProtocolError(f"output {name!r} has the unknown type {dtype!r}", hint="agent and edgekit do not match")
+    little = np.dtype(dtype).newbyteorder("<")
+    if math.prod(shape) * little.itemsize != len(data):
+        raise ProtocolError(
+            f"output {name!r} of shape {list(shape)} and type {dtype} came with {len(data)} bytes",
+            hint="agent and edgekit do not match",
+        )
+    return OutputTensor(name=name, array=np.frombuffer(data, dtype=little).reshape(tuple(shape)).astype(dtype))

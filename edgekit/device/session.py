@@ -1,0 +1,326 @@
+"""One connection to one agent: bootstrap, requests, events, payloads, and no trust in what comes back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from device_agents.linux import protocol
+from edgekit.core.errors import (
+    DeadlineError,
+    DeviceError,
+    EdgekitError,
+    ProtocolError,
+    StorageError,
+    UnsupportedError,
+    from_json,
+)
+from edgekit.device.agent_build import agent_digest, bootstrap_source, build_agent
+from edgekit.device.fields import Fields, safe
+from edgekit.device.replies import Hello
+from edgekit.device.wire import Wire
+from edgekit.transports import Transport, printable
+
+FRAME_BYTES = 256 * 1024
+"""Bytes in a frame that we send: big enough to cost nothing, small enough that a slow link shows progress."""
+
+MAX_PAYLOADS = 1024
+_HAVE, _NEED = b"EDGEKIT-BOOT/1 have\n", b"EDGEKIT-BOOT/1 need\n"
+
+_BOOT_REFUSALS: Mapping[object, type[EdgekitError]] = {65: ProtocolError, 74: StorageError, 78: UnsupportedError}
+"""Exit statuses of the bootstrap (after sysexits.h): wrong data, I/O error, a machine that does not qualify."""
+
+OnAgentEvent = Callable[[Mapping[str, Any]], None]
+"""Called with each event of the agent; its strings are safe to print."""
+
+
+class PayloadSource(Protocol):
+    """Bytes that can be sent from any offset on: an open file, or io.BytesIO."""
+
+    def seek(self, offset: int, /) -> int:
+        """Go to a byte."""
+
+    def read(self, size: int, /) -> bytes:
+        """Up to so many bytes from there; b"" at the end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """A payload for the agent.
+
+    Attributes:
+        source: where its bytes are.
+        size_bytes: how many it has.
+    """
+
+    source: PayloadSource
+    size_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Payload:
+    """A payload of the agent; its bytes have the digest that the agent announced."""
+
+    name: str
+    sha256: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """A request's result, not yet checked beyond being a JSON object, and its payloads in order."""
+
+    result: Mapping[str, Any]
+    payloads: Sequence[Payload]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentProgram:
+    """What is started on a device.
+
+    Attributes:
+        bootstrap: the constant text that `python3 -c` gets.
+        archive: the agent, a zip file that Python runs.
+        sha256: its digest.
+    """
+
+    bootstrap: str
+    archive: bytes = field(repr=False)
+    sha256: str
+
+    @classmethod
+    def current(cls) -> Self:
+        """The agent of this edgekit."""
+        return cls(bootstrap=bootstrap_source(), archive=build_agent(), sha256=agent_digest())
+
+
+class Session:
+    """One agent at the other end of a transport. Use it as a context manager; requests go one at a time.
+
+    Args:
+        transport: not opened yet; the session owns it from now on.
+        agent: what to start there; None means this edgekit's agent.
+
+    Attributes:
+        hello: what the agent said of itself, set by `open`.
+    """
+
+    hello: Hello
+
+    def __init__(self, transport: Transport, *, agent: AgentProgram | None = None) -> None:
+        self._transport = transport
+        self._agent = agent or AgentProgram.current()
+        self._wire: Wire | None = None
+        self._last_id = 0
+
+    @property
+    def endpoint(self) -> str:
+        """Where the device is, as a URL."""
+        return str(self._transport.endpoint)
+
+    def open(self) -> None:
+        """Connect, start the agent (push it when the device lacks this version), agree on a protocol.
+
+        Raises:
+            TrustError: the device's identity or our key was refused.
+            NetworkError: it cannot be reached.
+            UnsupportedError: it has no Python, or one that is too old.
+            ProtocolError: something else than our agent answers, or no protocol is common.
+        """
+        try:
+            self._transport.open()
+            channel = self._transport.start(self._agent.bootstrap)
+            self._wire = Wire(channel, self._transport.endpoint, self._transport.limits.idle_s)
+            self._bootstrap(self._wire)
+            self.hello = Hello.parse(Fields(self.request("hello", {"protocol": [protocol.PROTOCOL]}).result, "hello"))
+        except BaseException:
+            self.close()
+            raise
+
+    def _bootstrap(self, wire: Wire) -> None:
+        greeting = json.dumps({"sha256": self._agent.sha256, "size": len(self._agent.archive)})
+        try:
+            wire.write(greeting.encode() + b"\n")
+            if wire.skip_to(_HAVE, _NEED) == _NEED:
+                wire.write(self._agent.archive)
+            wire.skip_to(protocol.MAGIC)
+        except DeviceError as error:
+            refusal = _BOOT_REFUSALS.get(error.details.get("exit_status"))
+            if refusal is None:
+                raise
+            raise refusal(error.message, hint=error.hint, **error.details) from error
+
+    def request(
+        self,
+        verb: str,
+        params: Mapping[str, Any],
+        *,
+        on_event: OnAgentEvent | None = None,
+        upload: Upload | None = None,
+        payload_limit_bytes: int = 0,
+        deadline_s: float | None = None,
+    ) -> Reply:
+        """Ask the agent for one thing.
+
+        Args:
+            verb: one of `protocol.VERBS`.
+            params: its parameters.
+            on_event: hears of progress.
+            upload: what the agent may ask for with a `ready` event.
+            payload_limit_bytes: most bytes that all payloads of the answer may have together.
+            deadline_s: longest time for everything; None means that only silence is limited.
+
+        Raises:
+            EdgekitError: what the agent reports, as the class of its code; the session stays usable.
+            ProtocolError: it says what the protocol does not allow; the session is closed.
+            NetworkError: the connection broke or fell silent; the session is closed.
+        """
+        wire = self._open_wire()
+        self._last_id += 1
+        exchange = _Exchange(
+            wire=wire,
+            id=self._last_id,
+            verb=verb,
+            on_event=on_event,
+            upload=upload,
+            payload_limit_bytes=payload_limit_bytes,
+            deadline_s=deadline_s,
+        )
+        try:
+            wire.write_message({"id": self._last_id, "verb": verb, "params": dict(params)})
+            answer = exchange.run()
+        except BaseException:
+            self.close()  # in the middle of an exchange nothing can be said any more
+            raise
+        if isinstance(answer, EdgekitError):
+            raise answer
+        return answer
+
+    def _open_wire(self) -> Wire:
+        if self._wire is None:
+            raise ProtocolError(f"the session with {self.endpoint} is closed", hint="connect again")
+        return self._wire
+
+    def close(self) -> None:
+        """End the agent and the connection; a second call is harmless."""
+        self._wire = None
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@dataclass(kw_only=True)
+class _Exchange:
+    """One request on its way: everything that is allowed to come back, and how much of it."""
+
+    wire: Wire
+    id: int
+    verb: str
+    on_event: OnAgentEvent | None
+    upload: Upload | None
+    payload_limit_bytes: int
+    deadline_s: float | None
+    payloads: list[Payload] = field(default_factory=list)
+    answer: Reply | EdgekitError | None = None
+    started: float = field(default_factory=time.monotonic)
+
+    def run(self) -> Reply | EdgekitError:
+        """Read until the answer is there."""
+        while True:
+            self._read_one()
+            if self.answer is not None:
+                return self.answer
+
+    def _read_one(self) -> None:
+        self._check_deadline()
+        message = self.wire.read_message()
+        self._check_id(message)
+        if "event" in message:
+            self._handle_event(message)
+        elif set(message) == {"id", "result"} and isinstance(message["result"], dict):
+            self.answer = Reply(result=message["result"], payloads=tuple(self.payloads))
+        elif set(message) == {"id", "error"} and isinstance(message["error"], dict):
+            self.answer = from_json(safe(message["error"]))
+        else:
+            raise self.wire.bad(f"a message with the keys {sorted(map(printable, message))}")
+
+    def _check_deadline(self) -> None:
+        if self.deadline_s is not None and time.monotonic() - self.started > self.deadline_s:
+            raise DeadlineError(
+                f"{self.verb} took longer than {self.deadline_s:g} s",
+                hint="raise the limit with --timeout, or look at the load of the device",
+                phase=self.verb,
+                limit_s=self.deadline_s,
+            )
+
+    def _check_id(self, message: Mapping[str, Any]) -> None:
+        got = message.get("id")
+        if type(got) is int and got == self.id:
+            return
+        if type(got) is int and 0 < got < self.id:
+            raise self.wire.bad(f"request {got} is answered twice")
+        raise self.wire.bad(f"an answer to request {printable(repr(got), limit=40)}, asked was {self.id}")
+
+    def _handle_event(self, message: Mapping[str, Any]) -> None:
+        event = message["event"]
+        if not isinstance(event, str):
+            raise self.wire.bad("an event without a name")
+        if event == "ready":
+            self._send(message.get("offset"))
+        elif event == "payload":
+            self._receive(message)
+        elif self.on_event is not None:
+            self.on_event(safe(dict(message)))
+
+    def _send(self, offset: object) -> None:
+        if self.upload is None:
+            raise self.wire.bad("it asks for a payload that was not offered")
+        upload, self.upload = self.upload, None
+        if type(offset) is not int or not 0 <= offset <= upload.size_bytes:
+            raise self.wire.bad(
+                f"it wants {upload.size_bytes} bytes from offset {printable(repr(offset), limit=40)} on"
+            )
+        upload.source.seek(offset)
+        done = offset
+        while done < upload.size_bytes:
+            while self.answer is None and self.wire.has_input():
+                self._read_one()
+            if self.answer is not None:
+                break  # it gave up, e.g. for a full disk; the empty frame keeps both sides in step
+            chunk = upload.source.read(min(FRAME_BYTES, upload.size_bytes - done))
+            if not chunk:
+                break  # the source shrank; the agent's check of size and digest says so
+            self._check_deadline()
+            self.wire.write_frame(chunk)
+            done += len(chunk)
+            if self.on_event is not None:
+                self.on_event({"event": "progress", "phase": "upload", "done": done, "total": upload.size_bytes})
+        self.wire.write_frame(b"")
+
+    def _receive(self, message: Mapping[str, Any]) -> None:
+        fields = Fields(message, "payload")
+        name, size, sha256 = fields.text("name"), fields.integer("size"), fields.digest("sha256")
+        if size > self.payload_limit_bytes or len(self.payloads) >= MAX_PAYLOADS:
+            raise self.wire.bad(f"a payload of {size} bytes, expected were at most {self.payload_limit_bytes}")
+        self.payload_limit_bytes -= size
+        data = bytearray()
+        while frame := self.wire.read_frame():
+            self._check_deadline()
+            if len(data) + len(frame) > size:
+                raise self.wire.bad(f"payload {name!r} is longer than the {size} bytes announced")
+            data += frame
+        if len(data) != size or hashlib.sha256(data).hexdigest() != sha256:
+            raise self.wire.bad(f"payload {name!r} is not what was announced ({len(data)} of {size} bytes)")
+        self.payloads.append(Payload(name=name, sha256=sha256, data=bytes(data)))

@@ -1,0 +1,124 @@
+"""Lines and frames over a ByteChannel, with a limit on everything that a hostile device could make long."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from device_agents.linux import protocol
+from edgekit.core.errors import EdgekitError, InputError, NetworkError, ProtocolError
+from edgekit.transports import ByteChannel, Endpoint, printable
+
+_READ_BYTES = 64 * 1024
+
+
+class Wire:
+    """Buffered reading and framed writing.
+
+    Args:
+        channel: the streams of the agent.
+        endpoint: of the device, for messages.
+        idle_s: longest silence while we wait.
+    """
+
+    def __init__(self, channel: ByteChannel, endpoint: Endpoint, idle_s: float) -> None:
+        self._channel = channel
+        self._endpoint = endpoint
+        self._idle_s = idle_s
+        self._buffer = bytearray()
+
+    def bad(self, what: str) -> ProtocolError:
+        """The error for bytes that the protocol does not allow."""
+        return ProtocolError(
+            f"{self._endpoint} broke the agent protocol: {what}",
+            hint="is something else answering there? `edgekit doctor` looks deeper",
+        )
+
+    def _fill(self) -> None:
+        data = self._channel.read(_READ_BYTES, self._idle_s)
+        if not data:
+            raise self._channel.explain_end()
+        self._buffer += data
+
+    def _take(self, size: int) -> bytes:
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return taken
+
+    def has_input(self) -> bool:
+        """Whether the device has said something that nobody has read yet."""
+        return bool(self._buffer) or self._channel.readable()
+
+    def skip_to(self, *markers: bytes) -> bytes:
+        """Read over foreign text (a message of the day, a chatty .bashrc) up to and with the first marker.
+
+        Returns:
+            The marker that came.
+
+        Raises:
+            ProtocolError: none came within `protocol.MAX_PREAMBLE` bytes.
+        """
+        while True:
+            found = [(position, marker) for marker in markers if (position := self._buffer.find(marker)) >= 0]
+            if found and min(found)[0] <= protocol.MAX_PREAMBLE:
+                position, marker = min(found)
+                self._take(position + len(marker))
+                return marker
+            if len(self._buffer) > protocol.MAX_PREAMBLE:
+                first = printable(bytes(self._buffer[:120]), limit=120)
+                raise self.bad(f"{protocol.MAX_PREAMBLE} bytes and no sign of the agent; they begin with {first!r}")
+            try:
+                self._fill()
+            except EdgekitError as error:
+                if self._buffer and "heard" not in error.details:
+                    error.details["heard"] = printable(bytes(self._buffer[-400:]), limit=400)
+                raise
+
+    def read_message(self) -> dict[str, Any]:
+        """The next JSON line."""
+        searched = 0
+        while (end := self._buffer.find(b"\n", searched)) < 0:
+            searched = len(self._buffer)
+            if searched > protocol.MAX_LINE:
+                raise self.bad(f"a line is longer than {protocol.MAX_LINE} bytes")
+            self._fill()
+        try:
+            return protocol.decode_message(self._take(end + 1))
+        except protocol.FrameError as cause:
+            raise self.bad(printable(str(cause))) from cause
+
+    def read_frame(self) -> bytes:
+        """The next payload frame; b"" ends a payload. Nothing is allocated before the length was checked."""
+        while len(self._buffer) < 4:
+            self._fill()
+        try:
+            size = protocol.decode_frame_length(self._take(4))
+        except protocol.FrameError as cause:
+            raise self.bad(str(cause)) from cause
+        while len(self._buffer) < size:
+            self._fill()
+        return self._take(size)
+
+    def write_message(self, message: dict[str, object]) -> None:
+        """Send one JSON line."""
+        try:
+            line = protocol.encode_message(message)
+        except (protocol.FrameError, ValueError) as cause:
+            raise InputError(f"the request cannot be sent: {cause}", hint="send fewer or smaller values") from cause
+        self.write(line)
+
+    def write_frame(self, payload: bytes) -> None:
+        """Send one payload frame."""
+        self.write(protocol.encode_frame(payload))
+
+    def write(self, data: bytes) -> None:
+        """Send bytes; if the device is gone, its last words tell why."""
+        try:
+            self._channel.write(data, self._idle_s)
+        except NetworkError as error:
+            raise self._last_words(error) from error
+
+    def _last_words(self, error: NetworkError) -> EdgekitError:
+        """A program that ended has a better explanation than our broken pipe."""
+        if self._channel.exit_status(0.5) is None:
+            return error
+        return self._channel.explain_end()
