@@ -1,0 +1,6 @@
+"""Run documents become pages: HTML, Markdown, JSON and table rows. Pure: text in memory, no file, no clock."""
+
+from edgekit.report._model import build_page
+from edgekit.report._page import ReportPage
+
+__all__ = ["ReportPage", "build_page"]

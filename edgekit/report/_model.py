@@ -1,0 +1,177 @@
+"""From a run document and its raw measurement to the page that every format draws."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from edgekit.core.measurement import Measurement, Provenance
+from edgekit.report import _plots, _wording
+from edgekit.report._document import Part, printable
+from edgekit.report._page import Facts, ReportPage, Row, Section
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_COMMAND_LIMIT = 4000
+
+
+def build_page(document: Mapping[str, Any], measurement: Measurement | None = None) -> ReportPage:
+    """Decide everything that a report says.
+
+    Args:
+        document: what a command prints with `--json`; parts may be missing, null or odd.
+        measurement: the raw samples of its profile, for the latency plot.
+    """
+    part = Part(document)
+    sections = [_size(part), _accuracy(part), _latency(part, measurement), _memory(part), _deployment(part)]
+    return ReportPage(
+        title=_title(part),
+        subtitle=_subtitle(part),
+        failure=_failure(part),
+        remarks=_remarks(part),
+        headline=tuple(row for row in map(_headline, sections, _HEADLINES) if row),
+        sections=tuple(section for section in sections if section),
+        facts=tuple(facts for facts in _facts(part) if facts.entries),
+        command=_command(part),
+    )
+
+
+_HEADLINES = ("artifact", "artifact on", "median (p50)", "peak", None)
+"""How the metric of each section starts that a reader looks for first; the last one that does is taken."""
+
+
+def _headline(section: Section | None, metric: str | None) -> Row | None:
+    if section is None or metric is None:
+        return None
+    rows = [row for row in section.rows if row.metric.startswith(metric)]
+    if not rows:
+        return None
+    return replace(rows[-1], metric=f"{section.title}: {rows[-1].metric}")
+
+
+def _model_name(part: Part) -> str:
+    path = part["source"]["path"].text()
+    return PurePath(path).name if path else "model"
+
+
+def _title(part: Part) -> str:
+    device, target = part["deployment"]["device"].text(80), part["target"].text(80)
+    where = f" on {device}" if device else f" for {target}" if target else ""
+    return f"{_model_name(part)}{where}"
+
+
+def _subtitle(part: Part) -> str:
+    parts = [(name, part[name].text(80)) for name in ("target", "recipe", "created_utc")]
+    words = {"target": "target", "recipe": "recipe", "created_utc": "made"}
+    return " · ".join(f"{words[name]} {text}" for name, text in parts if text)
+
+
+def _failure(part: Part) -> str | None:
+    error = part["error"]
+    if not error:
+        return None
+    texts = [error["code"].text(), error["message"].text(), error["hint"].text()]
+    return ": ".join(text for text in texts if text) or "it does not say why"
+
+
+def _remarks(part: Part) -> tuple[str, ...]:
+    profile, evaluation = part["profile"], part["evaluation"]
+    said = [_wording.provenance(profile), _wording.provenance(evaluation), *_wording.validity(profile)]
+    return tuple(remark for key, remark in _wording.REMARKS.items() if key in said)
+
+
+def _size(part: Part) -> Section | None:
+    rows = _wording.size_rows(part)
+    plot, table = _plots.size_plot(part), _plots.steps_table(part)
+    return Section(title="Size", rows=tuple(rows), plot=plot, table=table) if rows or table else None
+
+
+def _accuracy(part: Part) -> Section | None:
+    evaluation, device = part["evaluation"], part["deployment"]["device"].text(40) or "the device"
+    emulated = " (emulated)" if _wording.provenance(evaluation) == Provenance.EMULATED else ""
+    known = {
+        "float model": part["accuracy"]["float"] or evaluation["reference"],
+        "artifact on the host": part["accuracy"]["artifact"],
+        f"artifact on {device}{emulated}": evaluation["accuracy"],
+    }
+    rows = [_wording.accuracy_row(metric, found) for metric, found in known.items() if found.present]
+    rows += [
+        _wording.accuracy_row(metric, part[key], reason=part[f"{key}_reason"].text())
+        for key, metric in {"accuracy": "artifact on the host", "evaluation": f"artifact on {device}"}.items()
+        if part[key].present and not part[key]
+    ]
+    before, after = known["float model"], evaluation["accuracy"] or part["accuracy"]["artifact"]
+    rows += [row for row in [_wording.change_row(before, after)] if row] + _wording.agreement_rows(evaluation)
+    if not rows:
+        return None
+    plot = _plots.accuracy_plot(known)
+    return Section(title="Accuracy", rows=tuple(rows), plot=plot)
+
+
+def _latency(part: Part, measurement: Measurement | None) -> Section | None:
+    profile = part["profile"]
+    plot = _plots.latency_plot(measurement) if measurement else None
+    origin = _wording.provenance(profile) or (measurement.provenance if measurement else None)
+    title = f"Latency {_wording.place(origin)}".strip()
+    if profile.present and not profile:
+        reason = part["profile_reason"].text() or "no reason given"
+        return Section(title=title, rows=(Row(metric="median (p50)", value=_wording.NOT_MEASURED, note=reason),))
+    rows = _wording.latency_rows(profile)
+    if not rows and plot is None:
+        return None
+    samples, processes = profile["samples"].count(), profile["processes"].count()
+    note = f"{samples:,} samples in {processes} fresh processes" if samples and processes else ""
+    table = _plots.processes_table(measurement) if measurement else None
+    return Section(title=title, rows=tuple(rows), note=note, plot=plot, table=table)
+
+
+def _memory(part: Part) -> Section | None:
+    profile = part["profile"]
+    if not profile["memory"].present:
+        return None
+    origin = _wording.provenance(profile["memory"]) or _wording.provenance(profile)
+    return Section(title=f"Memory {_wording.place(origin)}".strip(), rows=tuple(_wording.memory_rows(profile)))
+
+
+def _deployment(part: Part) -> Section | None:
+    rows = _wording.deployment_rows(part["deployment"])
+    return Section(title="Deployment", rows=tuple(rows)) if rows else None
+
+
+def _facts(part: Part) -> list[Facts]:
+    run = {
+        name.replace("_", " "): part[name].text() for name in ("run_id", "created_utc", "target", "recipe", "status")
+    }
+    digests = {
+        "model": part["source"]["sha256"].text(),
+        "artifact": part["artifact"]["sha256"].text(),
+        "bundle": part["bundle"]["sha256"].text() or part["deployment"]["bundle_sha256"].text(),
+        "active release": part["deployment"]["active"].text(),
+        "previous release": part["deployment"]["previous"].text(),
+    }
+    versions = {entry for step in part["steps"].items() for entry in step["versions"].entries()}
+    return [
+        Facts(title="Run", entries=tuple((name, text) for name, text in run.items() if text)),
+        Facts(title="Digests (SHA-256)", entries=tuple((name, text) for name, text in digests.items() if text)),
+        Facts(title="Versions on the host", entries=tuple(sorted(versions))),
+        Facts(title="Environment of the measurement", entries=tuple(part["profile"]["environment"].entries())),
+    ]
+
+
+def _command(part: Part) -> str:
+    """The command line that was recorded, or one that does the same."""
+    words = [text for item in part["command"].items() if (text := item.text(_COMMAND_LIMIT))]
+    if words:
+        return printable(shlex.join(words), _COMMAND_LIMIT)
+    if text := part["command"].text(_COMMAND_LIMIT):
+        return text
+    path = part["source"]["path"].text(_COMMAND_LIMIT)
+    if path is None:
+        return ""
+    device = part["deployment"]["device"].text()
+    flags = {"--target": part["target"].text(), "--recipe": part["recipe"].text(), "--device": device}
+    chosen = [word for flag, text in flags.items() if text for word in (flag, text)]
+    return shlex.join(["edgekit", "deploy" if device else "compile", path, *chosen])

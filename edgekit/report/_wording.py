@@ -1,0 +1,196 @@
+"""What the report says of each number: the one place that words metrics, units, provenance and validity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edgekit.core.measurement import Provenance, Validity
+from edgekit.core.units import format_bytes, format_ns
+from edgekit.report._page import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from edgekit.report._document import Part
+
+NOT_MEASURED = "not measured"
+NOT_CHECKED = "not checked"
+
+PLACES = {
+    Provenance.MEASURED: "on the device",
+    Provenance.EMULATED: "in the emulator (not the device's)",
+    Provenance.ESTIMATED: "estimated (not measured)",
+}
+
+REMARKS = {
+    Provenance.EMULATED: "An emulator computes what the machine computes, so sizes, outputs and accuracy hold; "
+    "its times and its memory say nothing about the machine.",
+    Provenance.ESTIMATED: "Estimated numbers come from a model of the machine; nothing ran there.",
+    Validity.NOISY: "NOISY: the processes disagree by more than 3 %, or too many samples are far outliers.",
+    Validity.SYNTHETIC: "SYNTHETIC: the inputs were random, not the user's data.",
+    Validity.INVALID: "INVALID: something disturbed the measurement; decide nothing by it.",
+}
+
+_PERCENTILES = {"p50": "median (p50)", "p90": "p90", "p95": "p95", "p99": "p99"}
+_PHASES = {"import_ns": "import of the runtime", "load_ns": "load of the model", "first_ns": "first inference"}
+
+
+def provenance(part: Part) -> Provenance | None:
+    """What a part says of where its numbers come from."""
+    text = part["provenance"].text()
+    return Provenance(text) if text in set(Provenance) else None
+
+
+def place(origin: Provenance | None) -> str:
+    """Whose number it is, to follow "latency" or "memory"; empty when nobody says."""
+    return PLACES[origin] if origin else ""
+
+
+def share(value: float) -> str:
+    """A share of 0..1 in percent."""
+    return f"{value * 100:.2f} %"
+
+
+def size_rows(document: Part) -> list[Row]:
+    """The model as given, the artifact, and what that saves."""
+    parts = {"model as given": document["source"], "artifact": document["artifact"]}
+    rows = [_size_row(metric, part) for metric, part in parts.items() if part["size_bytes"].present]
+    before, after = (part["size_bytes"].count() for part in parts.values())
+    if before and after:
+        smaller = f"{before / after:.2f} times smaller" if after <= before else f"{after / before:.2f} times larger"
+        rows.append(Row(metric="compared with the model", value=smaller))
+    return rows
+
+
+def _size_row(metric: str, part: Part) -> Row:
+    size_bytes, zip_bytes = part["size_bytes"].count(), part["zip_bytes"].count()
+    notes = [part["format"].text() or ""]
+    if size_bytes is not None and size_bytes >= 10 * 1024:
+        notes.append(f"{size_bytes:,} B")
+    if zip_bytes is not None:
+        notes.append(f"{format_bytes(zip_bytes)} in a zip archive")
+    return Row(
+        metric=metric,
+        value=NOT_MEASURED if size_bytes is None else format_bytes(size_bytes),
+        provenance=Provenance.MEASURED if size_bytes is not None else "",
+        note=", ".join(note for note in notes if note),
+    )
+
+
+def accuracy_row(metric: str, part: Part, *, reason: str | None = None) -> Row:
+    """Correct answers in percent with Wilson's interval."""
+    value, correct, n = part["value"].number(), part["correct"].count(), part["n"].count()
+    if value is None:
+        return Row(metric=metric, value=NOT_MEASURED, note=reason or part["reason"].text() or "no reason given")
+    bounds = [bound.number() for bound in part["ci95"].items()]
+    note = f"{correct:,} of {n:,} correct" if correct is not None and n is not None else ""
+    return Row(
+        metric=metric,
+        value=share(value),
+        interval=_interval(bounds, share),
+        provenance=provenance(part) or "",
+        note=note,
+    )
+
+
+def change_row(before: Part, after: Part) -> Row | None:
+    """How much accuracy the artifact lost or gained, in percentage points."""
+    old, new = before["value"].number(), after["value"].number()
+    if old is None or new is None:
+        return None
+    return Row(
+        metric="change against the float model",
+        value=f"{(new - old) * 100:+.2f} points".replace("-", "−"),
+        provenance=provenance(after) or "",
+    )
+
+
+def agreement_rows(evaluation: Part) -> list[Row]:
+    """How alike the outputs of device and host are for the same artifact."""
+    n, origin = evaluation["samples"].count(), provenance(evaluation) or ""
+    agreement, largest = evaluation["agreement"].number(), evaluation["max_abs_difference"].number()
+    identical, seconds = evaluation["identical_outputs"].count(), evaluation["seconds"].number()
+    of_n = f"of {n:,} samples" if n is not None else ""
+    rows = []
+    if agreement is not None:
+        rows.append(Row(metric="same answer on host and device", value=share(agreement), provenance=origin, note=of_n))
+    if identical is not None:
+        rows.append(Row(metric="outputs equal bit for bit", value=f"{identical:,}", provenance=origin, note=of_n))
+    if largest is not None:
+        rows.append(Row(metric="largest difference of an output", value=f"{largest:.3g}", provenance=origin))
+    if seconds is not None and provenance(evaluation) == Provenance.MEASURED:
+        rows.append(Row(metric="time for the whole set", value=format_ns(seconds * 1e9), provenance=origin, note=of_n))
+    return rows
+
+
+def latency_rows(profile: Part) -> list[Row]:
+    """Percentiles with the median's interval, then the phases before the steady state."""
+    latency, origin, flags = profile["latency_ns"], provenance(profile) or "", validity(profile)
+    rows = []
+    for key, metric in _PERCENTILES.items():
+        time_ns = latency[key].number()
+        if not latency[key].present:
+            continue
+        if time_ns is None:
+            reasons = [profile["latency_reasons"][key].text(), latency["latency_reasons"][key].text()]
+            note = next((reason for reason in reasons if reason), "no reason given")
+            rows.append(Row(metric=metric, value=NOT_MEASURED, note=note))
+            continue
+        bounds = [bound.number() for bound in latency["ci95"].items()] if key == "p50" else []
+        interval = _interval(bounds, format_ns)
+        rows.append(Row(metric=metric, value=format_ns(time_ns), interval=interval, provenance=origin, validity=flags))
+    for key, metric in _PHASES.items():
+        time_ns = profile[key].number()
+        if time_ns is not None:
+            rows.append(Row(metric=metric, value=format_ns(time_ns), provenance=origin, validity=flags))
+    return rows
+
+
+def memory_rows(profile: Part) -> list[Row]:
+    """Peak, baseline, and what the model adds."""
+    memory, flags = profile["memory"], validity(profile)
+    origin = provenance(memory) or provenance(profile) or ""
+    peak, baseline = memory["peak_rss_bytes"].count(), memory["baseline_rss_bytes"].count()
+    if peak is None:
+        reason = memory["reason"].text() or profile["memory_reason"].text() or "no reason given"
+        return [Row(metric="peak", value=NOT_MEASURED, note=reason)]
+    rows = [Row(metric="peak", value=format_bytes(peak), provenance=origin, validity=flags, note="resident set")]
+    if baseline is not None:
+        note = "runtime imported, model not loaded"
+        added = format_bytes(peak - baseline)
+        rows += [
+            Row(metric="baseline", value=format_bytes(baseline), provenance=origin, validity=flags, note=note),
+            Row(metric="added by the model", value=added, provenance=origin, validity=flags, note="peak − baseline"),
+        ]
+    return rows
+
+
+def deployment_rows(deployment: Part) -> list[Row]:
+    """What was sent, and what runs there now."""
+    rows = []
+    if device := deployment["device"].text():
+        rows.append(Row(metric="device", value=device))
+    sent = deployment["bytes_sent"].count()
+    if sent is not None:
+        note = "the device had this bundle already" if deployment["unchanged"].flag() else ""
+        rows.append(Row(metric="sent", value=format_bytes(sent), provenance=Provenance.MEASURED, note=note))
+    for key, metric in {"active": "active release", "previous": "previous release"}.items():
+        if deployment[key].present:
+            digest = deployment[key].text()
+            rows.append(Row(metric=metric, value=digest[:12] if digest else "none"))
+    return rows
+
+
+def validity(profile: Part) -> tuple[str, ...]:
+    """The flags of a measurement, less the one that its provenance says; no flags at all counts as not checked."""
+    flags = [flag for item in profile["validity"].items() if (flag := item.text(20))] or [NOT_CHECKED]
+    emulated = provenance(profile) == Provenance.EMULATED
+    return tuple(flag for flag in flags if not (emulated and flag == Validity.EMULATED))
+
+
+def _interval(bounds: Sequence[float | None], text_of: Callable[[float], str]) -> str:
+    known = [text_of(bound) for bound in bounds if bound is not None]
+    if len(known) != 2 or len(bounds) != 2:
+        return ""
+    (low, _, unit), (_, _, same) = (text.partition(" ") for text in known)
+    return f"{low if unit == same else known[0]} – {known[1]}"

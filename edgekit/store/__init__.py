@@ -1,0 +1,1 @@
+"""What outlives a command: results of passes (files by content) and of runs (a database)."""
