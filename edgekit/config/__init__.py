@@ -1,0 +1,1 @@
+"""The files that people write, read with care: targets, recipes and the project."""

@@ -1,0 +1,68 @@
+"""Labels as people store them, made into class numbers; and the file that names the classes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgekit.core.errors import InputError
+from edgekit.core.files import require_readable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_MAX_NAMES_BYTES = 1024 * 1024
+
+
+def class_numbers(stored: NDArray[Any]) -> NDArray[np.int64]:
+    """Class numbers, int64 of shape (samples,).
+
+    Args:
+        stored: integers or booleans of shape (samples,) or (samples, 1), or one-hot rows of any dtype.
+
+    Raises:
+        InputError: they are of another form, or one is negative.
+    """
+    labels = stored[:, 0] if stored.ndim == 2 and stored.shape[1] == 1 else stored
+    if labels.ndim == 2 and _is_one_hot(labels):
+        labels = np.argmax(labels, axis=1)
+    if labels.ndim != 1:
+        raise InputError(
+            f"labels of the shape {list(stored.shape)} are neither class numbers nor one-hot rows",
+            hint="store one class number per sample",
+        )
+    if labels.dtype.kind not in "biu":
+        raise InputError(
+            f"labels are of the dtype {labels.dtype}, not class numbers", hint='convert them: labels.astype("int64")'
+        )
+    if labels.size and labels.min() < 0:
+        at = int(np.argmax(labels < 0))
+        raise InputError(f"label {at} is {labels[at]}, below 0", hint="number the classes from 0")
+    return labels.astype(np.int64)
+
+
+def read_class_names(path: Path) -> tuple[str, ...]:
+    """Class names from a text file, one a line in label order; empty lines at its end do not count.
+
+    Raises:
+        InputError: the file cannot be read, is larger than 1 MiB, not UTF-8, or has an empty line in between.
+    """
+    require_readable(path, what="labels file")
+    with path.open("rb") as file:
+        data = file.read(_MAX_NAMES_BYTES + 1)
+    try:
+        names = data.decode("utf-8-sig").rstrip().split("\n")
+    except UnicodeDecodeError as cause:
+        raise InputError(f"{path} is not UTF-8 text", hint="one class name a line") from cause
+    names = [name.strip() for name in names]
+    if len(data) > _MAX_NAMES_BYTES or not all(names):
+        line = names.index("") + 1 if "" in names else len(names)
+        raise InputError(f"{path}:{line}: no list of class names", hint="one class name a line, 1 MiB at most")
+    return tuple(names)
+
+
+def _is_one_hot(rows: NDArray[Any]) -> bool:
+    return rows.dtype.kind in "biuf" and bool(((rows == 0) | (rows == 1)).all() and (rows.sum(axis=1) == 1).all())
