@@ -31,7 +31,6 @@ from edgekit.flows.workspace import Workspace, workspace
 from edgekit.passes._base import PassContext
 from edgekit.sources._base import load_source
 
-REPRESENTATIVE_SAMPLES = 200
 
 @dataclass(frozen=True, kw_only=True)
 class CompileRequest:
@@ -55,7 +54,7 @@ class CompileRequest:
     calibration: Dataset | None = None
     evaluation: Dataset | None = None
     output: Path | None = None
-    representative_samples: int = REPRESENTATIVE_SAMPLES
+    representative_samples: int = 100
     seed: int = 0
     timeout_s: float = 1800.0
 

@@ -1,0 +1,92 @@
+"""Where output goes: one document on stdout, everything else on stderr; progress only for people at a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+from edgekit.core.errors import EdgekitError
+from edgekit.core.events import Event, OnEvent, ignore
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """How a command speaks.
+
+    Attributes:
+        as_json: stdout is one JSON document.
+        quiet: no progress.
+        verbose: progress as lines even without a terminal.
+    """
+
+    as_json: bool
+    quiet: bool
+    verbose: bool
+
+    def show(self, document: Mapping[str, Any], draw: Callable[[], None]) -> None:
+        """Print the document, or let `draw` show it to people."""
+        if self.as_json:
+            click.echo(json.dumps(document, indent=2, sort_keys=True, allow_nan=False))
+        else:
+            draw()
+
+    def note(self, text: str) -> None:
+        """A line for people, on stderr."""
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    @contextmanager
+    def progress(self) -> Iterator[OnEvent]:
+        """A listener for a flow's events, drawn while the block runs."""
+        if self.quiet:
+            yield ignore
+        elif self.verbose:
+            yield _as_line
+        elif sys.stderr is not None and sys.stderr.isatty():
+            from edgekit.cli._render import live_progress
+
+            with live_progress() as listener:
+                yield listener
+        else:
+            yield ignore
+
+
+def output_options(function: F) -> F:
+    """The options that every command has: --json, -q, -v, --debug."""
+    for decorate in (
+        click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks."),
+        click.option("-v", "--verbose", is_flag=True, help="Show progress as lines."),
+        click.option("-q", "--quiet", is_flag=True, help="Show no progress and no notes."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else."),
+    ):
+        function = decorate(function)
+    return function
+
+
+def show_error(error: EdgekitError, *, as_json: bool, debug: bool) -> None:
+    """What went wrong and what to do, on stderr; with `as_json` also as a document on stdout."""
+    if debug:
+        traceback.print_exception(error)
+        for key in ("traceback", "log"):
+            if error.details.get(key):
+                click.echo(f"--- {key}\n{error.details[key]}", err=True)
+    click.echo(f"{click.style('error', fg='red', bold=True)}: {error.message}", err=True)
+    if error.hint:
+        click.echo(f"  try: {error.hint}", err=True)
+    if as_json:
+        document = {"schema": "edgekit.error/1", "error": error.as_json() | {"exit_code": error.exit_code}}
+        click.echo(json.dumps(document, indent=2, sort_keys=True, default=str))
+
+
+def _as_line(event: Event) -> None:
+    far = f" {event.done}/{event.total}" if event.done is not None and event.total else ""
+    click.echo(f"{event.phase}: {event.message}{far}", err=True)

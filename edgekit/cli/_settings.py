@@ -1,0 +1,277 @@
+"""From flags, environment and edgekit.toml to the values that flows take."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from edgekit.core.errors import ConfigurationError, UsageError
+
+if TYPE_CHECKING:
+    from edgekit.config.project import Project, Settings
+    from edgekit.core.dataset import Dataset
+    from edgekit.core.device_entry import DeviceEntry
+    from edgekit.core.measurement import Plan
+    from edgekit.core.preprocessing import Preprocessing
+    from edgekit.core.recipe import Recipe
+    from edgekit.core.target import Target
+    from edgekit.flows.compile import CompileRequest
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def project_options(function: F) -> F:
+    """-c/--config."""
+    return click.option(
+        "-c", "--config", "config", type=click.Path(path_type=Path), help="The project's edgekit.toml."
+    )(function)
+
+
+def target_options(function: F) -> F:
+    """--target and --recipe."""
+    for decorate in (
+        click.option("-t", "--target", help="Kind of machine: a name from `edgekit targets`, or a TOML file."),
+        click.option("--recipe", help="What to do to the model: a name from `edgekit recipes`, or a TOML file."),
+    ):
+        function = decorate(function)
+    return function
+
+
+def device_option(function: F) -> F:
+    """--device."""
+    return click.option("-d", "--device", help="Name from `edgekit devices list`, or a URL such as ssh://pi@host.")(
+        function
+    )
+
+
+def data_options(function: F) -> F:
+    """The evaluation set and the preprocessing."""
+    for decorate in (
+        click.option("--eval-data", help="Labelled data: .npz, .npy, a folder of images per class, or module:function."),
+        click.option("--limit", type=click.IntRange(min=1), help="Use at most this many samples of each data set."),
+        click.option("--skip-bad", type=click.IntRange(min=0), default=0, help="Leave out up to so many bad images."),
+        click.option("--scale", help="Preprocessing: multiply by this, e.g. 1/255."),
+        click.option("--offset", help="Preprocessing: then add this."),
+        click.option("--mean", help="Preprocessing: then subtract, one value or one per channel: 0.5,0.5,0.5."),
+        click.option("--std", help="Preprocessing: then divide, one value or one per channel."),
+        click.option("--resize", help="Preprocessing of image files: HEIGHTxWIDTH."),
+        click.option("--layout", type=click.Choice(["nhwc", "nchw"]), help="Axis order of the model."),
+        click.option("--color", type=click.Choice(["rgb", "gray"]), help="Channels of image files."),
+        click.option("--dtype", help="Preprocessing: type of the result, float32 or uint8 and the like."),
+    ):
+        function = decorate(function)
+    return function
+
+
+def compile_options(function: F) -> F:
+    """Calibration, output and limits of a compilation."""
+    for decorate in (
+        click.option("--calibration-data", help="Typical samples: .npz, .npy, a folder of images, or module:function."),
+        click.option("--representative-samples", type=click.IntRange(min=1), help="How many of them are used."),
+        click.option("--seed", type=click.IntRange(min=0), help="Seed of every random choice."),
+        click.option("-o", "--output", type=click.Path(path_type=Path), help="The bundle; default MODEL-TARGET.edgekit."),
+        click.option("--timeout", default=1800.0, type=click.FloatRange(min=1), help="Limit for a step, in seconds."),
+    ):
+        function = decorate(function)
+    return function
+
+
+def plan_options(function: F) -> F:
+    """How to measure."""
+    for decorate in (
+        click.option("--processes", default=5, type=click.IntRange(1, 100), help="Fresh processes."),
+        click.option("--num-runs", default=50, type=click.IntRange(1, 1_000_000), help="Counted calls per process, at least."),
+        click.option("--warmup-runs", default=10, type=click.IntRange(0, 100_000), help="Calls before them."),
+        click.option("--min-seconds", default=0.5, type=click.FloatRange(0, 3600), help="Counted time per process, at least."),
+        click.option("--num-threads", default=1, type=click.IntRange(1, 256), help="Threads of the runtime."),
+        click.option("--process-timeout", default=300.0, type=click.FloatRange(min=1), help="Limit for one process, in seconds."),
+    ):
+        function = decorate(function)
+    return function
+
+
+def plan_from(flags: dict[str, Any]) -> Plan:
+    """The plan that `plan_options` describe; the runtime is settled by the artifact."""
+    from edgekit.core.measurement import Plan
+
+    return Plan(
+        runtime="",
+        threads=flags["num_threads"],
+        processes=flags["processes"],
+        warmup=flags["warmup_runs"],
+        samples=flags["num_runs"],
+        min_seconds=flags["min_seconds"],
+        timeout_s=flags["process_timeout"],
+        seed=flags.get("seed") or 0,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """What flags, environment and file say together."""
+
+    project: Project | None
+    settings: Settings
+
+    @property
+    def project_dir(self) -> Path | None:
+        """Folder of edgekit.toml."""
+        return None if self.project is None else self.project.folder
+
+    def target(self, *, device: DeviceEntry | None = None) -> Target:
+        """The target: named, or the device's own.
+
+        Raises:
+            UsageError: nobody named one.
+        """
+        from edgekit.config.targets import load_target
+
+        name = self.settings.target or (device.target if device else None)
+        if name is None:
+            raise UsageError("no target is named", hint="give --target NAME; edgekit targets lists them")
+        target = load_target(name, project_dir=self.project_dir)
+        if self.project is None:
+            return target
+        own = {key: value for key, value in vars(self.project.budgets).items() if value is not None}
+        return replace(target, budgets=replace(target.budgets, **own))
+
+    def recipe(self) -> Recipe | None:
+        """The recipe that was named, None when the target decides."""
+        from edgekit.config.recipes import load_recipe
+
+        name = self.settings.recipe
+        return None if name is None else load_recipe(name, project_dir=self.project_dir)
+
+    def device(self) -> DeviceEntry:
+        """The device: named, or the only one of the named target.
+
+        Raises:
+            UsageError: it is not clear which one.
+        """
+        from edgekit.device.inventory import Inventory
+
+        inventory = Inventory.find(self.project_dir)
+        if self.settings.device is not None:
+            return inventory.get(self.settings.device)
+        entries = list(inventory.entries().values())
+        if self.settings.target is not None:
+            entries = [entry for entry in entries if entry.target == self.settings.target]
+        if len(entries) == 1:
+            return entries[0]
+        wanted = self.settings.target or "any target"
+        names = ", ".join(entry.name for entry in entries)
+        found = f"{len(entries)} devices of {wanted}: {names}" if entries else f"no device of {wanted}"
+        emulate = f"edgekit emulator up {self.settings.target}" if self.settings.target else "edgekit emulator up NAME"
+        raise UsageError(
+            f"no device is named, and the inventory has {found}",
+            hint="give --device NAME or URL" if entries else f"edgekit devices add NAME ssh://user@host, or {emulate}",
+        )
+
+    def model(self, given: Path | None) -> Path:
+        """The model: the first argument, or the project's.
+
+        Raises:
+            UsageError: there is none.
+        """
+        model = given or (self.project.model if self.project else None)
+        if model is None:
+            raise UsageError("no model is named", hint="give its path, or write [model] path into edgekit.toml")
+        return model
+
+    def dataset(self, given: str | None, kind: str, flags: dict[str, Any]) -> Dataset | None:
+        """A data set: the flag's, or the project's.
+
+        Args:
+            given: the flag.
+            kind: "calibration" or "evaluation", the project's key.
+            flags: the values of `data_options`.
+        """
+        from edgekit.data import load_dataset
+
+        spec = given or (getattr(self.project, kind) if self.project else None)
+        if spec is None:
+            return None
+        return load_dataset(
+            spec, self.preprocessing(flags), limit=flags["limit"], skip_bad=flags["skip_bad"], folder=None if given else self.project_dir
+        )
+
+    def evaluation(self, flags: dict[str, Any]) -> Dataset | None:
+        """The evaluation set."""
+        return self.dataset(flags["eval_data"], "evaluation", flags)
+
+    def compile_request(self, model: Path | None, target: Target, flags: dict[str, Any]) -> CompileRequest:
+        """What `edgekit compile` and `edgekit deploy` compile."""
+        from edgekit.config.project import REPRESENTATIVE_SAMPLES
+        from edgekit.flows.compile import CompileRequest
+
+        project = self.project
+        samples = flags["representative_samples"] or (project.representative_samples if project else REPRESENTATIVE_SAMPLES)
+        seed = flags["seed"] if flags["seed"] is not None else (project.seed if project else 0)
+        return CompileRequest(
+            model=self.model(model),
+            target=target,
+            recipe=self.recipe(),
+            calibration=self.dataset(flags["calibration_data"], "calibration", flags),
+            evaluation=self.evaluation(flags),
+            output=flags["output"],
+            representative_samples=samples,
+            seed=seed,
+            timeout_s=flags["timeout"],
+        )
+
+    def preprocessing(self, flags: dict[str, Any]) -> Preprocessing:
+        """The project's preprocessing with the flags on top."""
+        from edgekit.core.preprocessing import Color, Layout, Preprocessing
+
+        rule = (self.project.preprocessing if self.project else None) or Preprocessing()
+        changes: dict[str, Any] = {
+            name: _numbers(flags[name], name)[0] for name in ("scale", "offset") if flags[name] is not None
+        }
+        changes |= {name: _numbers(flags[name], name) for name in ("mean", "std") if flags[name] is not None}
+        if flags["resize"] is not None:
+            changes["resize"] = _size(flags["resize"])
+        if flags["layout"] is not None:
+            changes["layout"] = Layout(flags["layout"])
+        if flags["color"] is not None:
+            changes["color"] = Color(flags["color"])
+        if flags["dtype"] is not None:
+            changes["dtype"] = flags["dtype"]
+        return replace(rule, **changes)
+
+
+def choose(
+    config: Path | None, *, target: str | None = None, device: str | None = None, recipe: str | None = None
+) -> Chosen:
+    """Read the project and settle what counts.
+
+    Raises:
+        ConfigurationError: edgekit.toml is wrong, or the named one is not there.
+    """
+    from edgekit.config.project import find_project, load_project, settle
+
+    path = config or find_project(Path.cwd())
+    if config is not None and not config.exists():
+        raise ConfigurationError(f"{config} does not exist", hint="edgekit init writes one")
+    project = None if path is None else load_project(path)
+    flags = {"target": target, "device": device, "recipe": recipe}
+    return Chosen(project=project, settings=settle(flags, os.environ, project))
+
+
+def _numbers(text: str, name: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(Fraction(part.strip())) for part in text.split(","))
+    except (ValueError, ZeroDivisionError, OverflowError) as cause:
+        raise UsageError(f"--{name} {text!r} is not a number", hint="write it like 0.5, 1/255 or 0.485,0.456,0.406") from cause
+
+
+def _size(text: str) -> tuple[int, int]:
+    height, _, width = text.lower().partition("x")
+    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
+        raise UsageError(f"--resize {text!r} is not a size", hint="write it like 96x96 (height x width)")
+    return int(height), int(width)

@@ -1,0 +1,92 @@
+"""edgekit deploy: compile, push, activate, and prove it on the device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgekit.cli._output import Output, output_options
+from edgekit.cli._settings import (
+    choose,
+    compile_options,
+    data_options,
+    device_option,
+    plan_from,
+    plan_options,
+    project_options,
+    target_options,
+)
+
+
+@click.command()
+@click.argument("model", required=False, type=click.Path(path_type=Path))
+@target_options
+@device_option
+@compile_options
+@data_options
+@plan_options
+@click.option("--offline", is_flag=True, help="Download nothing.")
+@click.option("--dry-run", is_flag=True, help="Compile and show what would be done; touch no device.")
+@click.option("--no-profile", is_flag=True, help="Do not measure latency and memory.")
+@project_options
+@output_options
+def command(
+    model: Path | None,
+    target: str | None,
+    device: str | None,
+    recipe: str | None,
+    config: Path | None,
+    offline: bool,
+    dry_run: bool,
+    no_profile: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    **flags: Any,
+) -> None:
+    """Compile MODEL, deploy it, and measure it on the device.
+
+    MODEL is a model as for `edgekit compile`, or a bundle. The activation is atomic: whatever happens, the device runs
+    the old release or the new one. Without --device the only device of the target is taken.
+    """
+    from edgekit.bundle.pack import Bundle
+    from edgekit.flows.compile import compile_model
+    from edgekit.flows.deploy import Proof, deploy_bundle, deploy_model
+    from edgekit.flows.documents import compilation_document, deployed_document
+    from edgekit.flows.record import keep_run
+    from edgekit.flows.subject import is_bundle
+
+    output = Output(as_json=as_json, quiet=quiet, verbose=verbose)
+    chosen = choose(config, target=target, device=device, recipe=recipe)
+    entry = None if dry_run else chosen.device()
+    kind = chosen.target(device=entry)
+    path = chosen.model(model)
+    with keep_run() as run, output.progress() as on_event:
+        if is_bundle(path):
+            bundle = Bundle.open(path)
+            if entry is None:
+                raise click.UsageError("--dry-run needs a model to compile; a bundle is compiled already")
+            proof = Proof(plan=None if no_profile else plan_from(flags), evaluation=chosen.evaluation(flags))
+            deployed = deploy_bundle(bundle, entry, kind, proof=proof, offline=offline, on_event=on_event)
+            document = run.keep(deployed_document(deployed), deployed.measurement)
+        else:
+            request = chosen.compile_request(path, kind, flags)
+            if entry is None:
+                document = compilation_document(compile_model(request, on_event))
+            else:
+                proof = Proof(plan=None if no_profile else plan_from(flags), evaluation=request.evaluation, inputs=request.calibration)
+                deployed = deploy_model(request, entry, proof=proof, offline=offline, on_event=on_event)
+                document = run.keep(deployed_document(deployed), deployed.measurement)
+
+    def draw() -> None:
+        from edgekit.cli import _render
+
+        _render.run_summary(document)
+        if entry is None:
+            click.echo("dry run: no device was touched")
+        else:
+            click.echo(f"active  {document['deployment']['active'][:12]} on {entry.name}")
+
+    output.show(document, draw)

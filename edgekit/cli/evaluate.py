@@ -1,0 +1,68 @@
+"""edgekit evaluate: accuracy on a device over a whole data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgekit.cli._output import Output, output_options
+from edgekit.cli._settings import choose, data_options, device_option, project_options, target_options
+from edgekit.core.errors import UsageError
+
+
+@click.command()
+@click.argument("model", required=False, type=click.Path(path_type=Path))
+@target_options
+@device_option
+@data_options
+@click.option("--reference", type=click.Path(path_type=Path), help="A float .tflite to compare with, run here.")
+@click.option("--timeout", default=3600.0, type=click.FloatRange(min=1), help="Limit for the whole set, in seconds.")
+@click.option("--offline", is_flag=True, help="Download nothing.")
+@project_options
+@output_options
+def command(
+    model: Path | None,
+    target: str | None,
+    device: str | None,
+    recipe: str | None,
+    config: Path | None,
+    reference: Path | None,
+    timeout: float,
+    offline: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    **flags: Any,
+) -> None:
+    """Run a whole data set through MODEL on a device; without MODEL through what is active there."""
+    from edgekit.flows.documents import evaluation_document
+    from edgekit.flows.evaluate import evaluate_model
+    from edgekit.flows.record import keep_run
+
+    output = Output(as_json=as_json, quiet=quiet, verbose=verbose)
+    chosen = choose(config, target=target, device=device, recipe=recipe)
+    entry = chosen.device()
+    data = chosen.dataset(flags["eval_data"], "evaluation", flags)
+    if data is None:
+        raise UsageError("there is nothing to evaluate with", hint="give --eval-data")
+    with keep_run() as run, output.progress() as on_event:
+        _, evaluation = evaluate_model(
+            model,
+            entry,
+            chosen.target(device=entry),
+            data,
+            reference=reference,
+            timeout_s=timeout,
+            offline=offline,
+            on_event=on_event,
+        )
+        document = run.keep(evaluation_document(evaluation))
+
+    def draw() -> None:
+        from edgekit.cli import _render
+
+        _render.run_in_full({"schema": document["schema"], "evaluation": document})
+
+    output.show(document, draw)

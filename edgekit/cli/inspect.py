@@ -1,0 +1,54 @@
+"""edgekit inspect: what a model is, and on which targets it fits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edgekit.cli._output import Output, output_options
+from edgekit.cli._settings import choose, project_options
+
+
+@click.command()
+@click.argument("model", required=False, type=click.Path(path_type=Path))
+@project_options
+@output_options
+def command(model: Path | None, config: Path | None, as_json: bool, quiet: bool, verbose: bool) -> None:
+    """Show format, size, operators, inputs and outputs of MODEL, and for each target whether it fits."""
+    from edgekit.config.targets import list_targets, load_target
+    from edgekit.core.units import format_bytes
+    from edgekit.flows.inspect import inspect_model
+
+    output = Output(as_json=as_json, quiet=quiet, verbose=verbose)
+    chosen = choose(config)
+    targets = [load_target(name, project_dir=chosen.project_dir) for name in list_targets(project_dir=chosen.project_dir)]
+    with output.progress() as on_event:
+        document = inspect_model(chosen.model(model), targets, on_event=on_event)
+
+    def tensors(specs: list[dict[str, object]]) -> str:
+        return "; ".join(f"{spec['name']} {spec['shape']} {spec['dtype']}" for spec in specs)
+
+    def draw() -> None:
+        from edgekit.cli import _render
+
+        _render.facts(
+            document["path"],
+            {
+                "format": document["format"],
+                "size": f"{format_bytes(document['size_bytes'])}, zipped {format_bytes(document['zip_bytes'])}",
+                "sha256": document["sha256"],
+                "parameters": f"{document['parameters']:,}",
+                "MACs": f"{document['macs']:,}",
+                "activations": f"at least {format_bytes(document['activation_bytes'])}",
+                "inputs": tensors(document["inputs"]),
+                "outputs": tensors(document["outputs"]),
+            },
+        )
+        _render.table("", ("operator", "count", "version"), [(op["name"], str(op["count"]), str(op["version"])) for op in document["ops"]])
+        verdicts = [(name, "fits" if found["ok"] else "no", "; ".join(found["reasons"])) for name, found in document["targets"].items()]
+        _render.table("", ("target", "", "why not"), verdicts)
+        for warning in document["warnings"]:
+            click.echo(f"note: {warning}")
+
+    output.show(document, draw)

@@ -1,0 +1,71 @@
+"""edgekit profile: latency and memory on a device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgekit.cli._output import Output, output_options
+from edgekit.cli._settings import (
+    choose,
+    data_options,
+    device_option,
+    plan_from,
+    plan_options,
+    project_options,
+    target_options,
+)
+
+
+@click.command()
+@click.argument("model", required=False, type=click.Path(path_type=Path))
+@target_options
+@device_option
+@data_options
+@plan_options
+@click.option("--offline", is_flag=True, help="Download nothing.")
+@project_options
+@output_options
+def command(
+    model: Path | None,
+    target: str | None,
+    device: str | None,
+    recipe: str | None,
+    config: Path | None,
+    offline: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    **flags: Any,
+) -> None:
+    """Measure MODEL on a device: a bundle, or a .tflite as it is; without MODEL what is active there.
+
+    Inputs are random unless --eval-data gives real ones; the result says which.
+    """
+    from edgekit.flows.documents import profile_document
+    from edgekit.flows.profile import profile_model
+    from edgekit.flows.record import keep_run
+
+    output = Output(as_json=as_json, quiet=quiet, verbose=verbose)
+    chosen = choose(config, target=target, device=device, recipe=recipe)
+    entry = chosen.device()
+    with keep_run() as run, output.progress() as on_event:
+        _, measurement = profile_model(
+            model,
+            entry,
+            chosen.target(device=entry),
+            plan=plan_from(flags),
+            data=chosen.dataset(flags["eval_data"], "evaluation", flags),
+            offline=offline,
+            on_event=on_event,
+        )
+        document = run.keep(profile_document(measurement), measurement)
+
+    def draw() -> None:
+        from edgekit.cli import _render
+
+        _render.run_in_full({"schema": document["schema"], "profile": document})
+
+    output.show(document, draw)

@@ -1,0 +1,45 @@
+"""edgekit status: what is on a device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edgekit.cli._output import Output, output_options
+from edgekit.cli._settings import choose, device_option, project_options
+
+
+@click.command()
+@device_option
+@project_options
+@output_options
+def command(device: str | None, config: Path | None, as_json: bool, quiet: bool, verbose: bool) -> None:
+    """Show the active and the previous release of a device, its space and its runtimes."""
+    from edgekit.core.units import format_bytes
+    from edgekit.flows.status import device_status
+
+    output = Output(as_json=as_json, quiet=quiet, verbose=verbose)
+    entry = choose(config, device=device).device()
+    with output.progress() as on_event:
+        document = device_status(entry, on_event=on_event)
+
+    def draw() -> None:
+        from edgekit.cli import _render
+
+        working = [f"{name} {', '.join(facts['versions'].values())}" for name, facts in document["runtimes"].items() if facts["ok"]]
+        _render.facts(
+            entry.name,
+            {
+                "active": document["active"] or "nothing",
+                "previous": document["previous"] or "nothing",
+                "free": f"{format_bytes(document['free_bytes'])} of {format_bytes(document['total_bytes'])}",
+                "runtimes": "; ".join(working) or "none known; edgekit deploy installs what it needs",
+                "locked": "no" if document["locked_by"] is None else f"by process {document['locked_by']['pid']}",
+                "agent": document["agent"],
+            },
+        )
+        for warning in document["warnings"]:
+            click.echo(f"note: {warning}")
+
+    output.show(document, draw)

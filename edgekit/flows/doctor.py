@@ -1,0 +1,96 @@
+"""Doctor: what is there, what is missing, and the command that mends it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+from edgekit.core.device_entry import DeviceEntry
+from edgekit.core.events import Event, OnEvent, ignore
+from edgekit.core.units import format_bytes
+from edgekit.device.connect import connect
+from edgekit.emulators import emulators
+from edgekit.passes._base import tool_version
+
+_EXTRAS = {
+    "tensorflow": ("converts Keras and SavedModel", "tf"),
+    "ai-edge-litert": ("runs .tflite on this computer", "litert"),
+    "litert-quantizer": ("compresses .tflite without TensorFlow", "litert"),
+    "jinja2": ("writes the HTML report", "report"),
+    "pillow": ("reads images", "images"),
+}
+_LITTLE_SPACE_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    ok: bool
+    fact: str
+    remedy: str | None = None
+
+
+def examine_host() -> list[Finding]:
+    """What this computer can do."""
+    findings = [Finding(what="Python", ok=True, fact=sys.version.split()[0])]
+    for name, (purpose, extra) in _EXTRAS.items():
+        found = tool_version(name)
+        findings.append(
+            Finding(
+                what=f"{name}: {purpose}",
+                ok=found != "absent",
+                fact=found,
+                remedy=f"pip install 'edgekit-deploy[{extra}]'",
+            )
+        )
+    for backend, plug_in in sorted(emulators().items()):
+        missing = plug_in.missing()
+        findings.append(
+            Finding(
+                what=f"emulator {backend}",
+                ok=not missing,
+                fact="usable" if not missing else f"lacks {', '.join(item.what for item in missing)}",
+                remedy="; ".join(dict.fromkeys(item.remedy for item in missing)) or None,
+            )
+        )
+    return findings
+
+
+def examine_device(entry: DeviceEntry, *, on_event: OnEvent = ignore) -> list[Finding]:
+    """What a device can do; connects, and probes its runtimes.
+
+    Raises:
+        TrustError, NetworkError, DeviceError: it cannot be asked; the message says why.
+    """
+    on_event(Event(phase="connect", message=f"connecting to {entry.name}"))
+    with connect(entry) as device:
+        hello, status = device.hello, device.status()
+        probe = device.probe(on_event=on_event)
+    findings = [
+        Finding(what="machine", ok=True, fact=f"{hello.machine}, {hello.bits} bits, {' '.join(hello.libc)}"),
+        Finding(what="Python", ok=True, fact=hello.python),
+        Finding(
+            what="free space",
+            ok=status.free_bytes > _LITTLE_SPACE_BYTES,
+            fact=f"{format_bytes(status.free_bytes)} of {format_bytes(status.total_bytes)}",
+            remedy=f"edgekit devices collect {entry.name}",
+        ),
+        Finding(
+            what="keeps its state over a reboot",
+            ok=status.durable,
+            fact="yes" if status.durable else "no: its root folder is in memory or on an overlay",
+            remedy="put the home folder on a real disk",
+        ),
+    ]
+    findings += [
+        Finding(
+            what=f"runtime {name}",
+            ok=facts.ok,
+            fact=", ".join(f"{package} {number}" for package, number in facts.versions.items()) or facts.reason,
+            remedy="edgekit deploy installs what it needs",
+        )
+        for name, facts in sorted(probe.runtimes.items())
+    ]
+    return findings + [Finding(what="warning", ok=False, fact=text) for text in status.warnings]

@@ -1,0 +1,121 @@
+"""Emulated devices: brought up, put into the inventory with their pinned key, and taken down again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgekit.core.device_entry import DeviceEntry, Provenance
+from edgekit.core.errors import ConfigurationError, UnsupportedError
+from edgekit.core.events import Event, OnEvent, ignore
+from edgekit.core.target import Target
+from edgekit.device.inventory import Inventory
+from edgekit.emulators import (
+    EmulatedDevice,
+    MachineSpec,
+    best_backend,
+    default_state_dir,
+    emulator,
+    list_devices,
+    read_record,
+)
+
+
+def bring_up(
+    target: Target,
+    *,
+    backend: str | None = None,
+    name: str | None = None,
+    disk_bytes: int | None = None,
+    on_event: OnEvent = ignore,
+) -> tuple[EmulatedDevice, str]:
+    """Bring up an emulated device of a target and put it into the inventory.
+
+    Args:
+        target: the kind of machine.
+        backend: "user", "system" or "loopback"; None takes the best that works here.
+        name: of the device; None takes the target's.
+        disk_bytes: size of its disk; None takes the target's.
+        on_event: listener.
+
+    Returns:
+        The device, and a sentence on why this backend was taken.
+
+    Raises:
+        UnsupportedError: the target cannot be emulated, or the backend not here.
+        ConfigurationError: the inventory has another device of this name.
+    """
+    if target.emulator is None:
+        raise UnsupportedError(f"{target.name} has no [emulator] section", hint="edgekit targets shows which ones have")
+    spec = target.emulator
+    machine = MachineSpec(
+        target=target.name,
+        cpu=spec.cpu,
+        cores=spec.cores,
+        ram_bytes=spec.ram_bytes,
+        disk_bytes=disk_bytes or spec.disk_bytes,
+        model=spec.model,
+        debian_suite=spec.suite,
+    )
+    name = name or target.name.replace("_", "-")
+    inventory = Inventory.find()
+    known = inventory.entries().get(name)
+    if known is not None and known.emulator is None:
+        raise ConfigurationError(f"{name!r} is a real device in {inventory.path}", hint="choose another --name")
+    if backend is None:
+        choice = best_backend()
+        chosen, reason = choice.emulator, choice.reason
+    else:
+        chosen = emulator(backend)
+        reason = f"{chosen.backend}: {chosen.summary}"
+    device = chosen.up(
+        machine,
+        name=name,
+        state_dir=default_state_dir(),
+        on_event=lambda message: on_event(Event(phase="emulator", message=message)),
+    )
+    if known is not None:
+        inventory.remove(name)
+    inventory.add(
+        DeviceEntry(
+            name=name,
+            url=device.url,
+            target=target.name,
+            host_keys=(device.host_key,),
+            trust=Provenance.PINNED,
+            identity_file=device.identity_file,
+            emulator=device.backend,
+        )
+    )
+    return device, reason
+
+
+def take_down(name: str) -> None:
+    """Stop an emulated device, remove what it held, and forget it.
+
+    Raises:
+        InputError: there is none of this name.
+    """
+    device = read_record(default_state_dir() / name)
+    emulator(device.backend).down(name, state_dir=default_state_dir())
+    inventory = Inventory.find()
+    known = inventory.entries().get(name)
+    if known is not None and known.emulator is not None:
+        inventory.remove(name)
+
+
+def emulated_device_document(device: EmulatedDevice) -> dict[str, Any]:
+    """A device as JSON."""
+    return {
+        "name": device.name,
+        "target": device.target,
+        "backend": device.backend,
+        "url": device.url,
+        "running": device.running,
+        "started_by": str(device.started_by),
+        "note": device.note,
+    }
+
+
+def emulated_devices() -> list[dict[str, Any]]:
+    """All emulated devices on this computer, running or not."""
+    return [emulated_device_document(device) for device in list_devices(default_state_dir())]

@@ -1,0 +1,110 @@
+"""The inventory: devices added, removed, trusted and cleaned up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from edgekit.config.targets import load_target
+from edgekit.core.device_entry import DeviceEntry, Provenance
+from edgekit.core.errors import HostKeyError, UsageError
+from edgekit.device.connect import connect
+from edgekit.device.inventory import Inventory
+from edgekit.device.trust import scan_host_key
+
+
+def device_documents() -> list[dict[str, Any]]:
+    """All devices, by name."""
+    return [_document(entry) for entry in Inventory.find().entries().values()]
+
+
+def add_device(
+    name: str,
+    url: str,
+    *,
+    target: str | None = None,
+    identity: Path | None = None,
+    host_key: str | None = None,
+    labels: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """Add a device.
+
+    Raises:
+        ConfigurationError: the name is taken, or a value is malformed.
+    """
+    if target is not None:
+        load_target(target, project_dir=Path.cwd())
+    entry = DeviceEntry(
+        name=name,
+        url=url,
+        target=target,
+        identity_file=None if identity is None else identity.absolute(),
+        host_keys=() if host_key is None else (host_key,),
+        trust=Provenance.KNOWN_HOSTS if host_key is None else Provenance.PINNED,
+        labels=tuple(sorted(labels)),
+    )
+    Inventory.find().add(entry)
+    return _document(entry)
+
+
+def remove_device(name: str) -> dict[str, Any]:
+    """Forget a device.
+
+    Raises:
+        ConfigurationError: there is none of this name.
+    """
+    inventory = Inventory.find()
+    entry = inventory.get(name)
+    inventory.remove(name)
+    return _document(entry)
+
+
+def trust_device(name: str, *, fingerprint: str | None, tofu: bool) -> dict[str, Any]:
+    """Pin what the device shows now.
+
+    Args:
+        name: of the device.
+        fingerprint: what a person read on the device.
+        tofu: trust it unseen.
+
+    Raises:
+        UsageError: neither or both were given.
+        HostKeyError: the device shows another key.
+    """
+    inventory = Inventory.find()
+    entry = inventory.get(name)
+    if fingerprint is not None and tofu:
+        raise UsageError("--fingerprint and --tofu contradict each other", hint="give one of them")
+    shown = scan_host_key(entry)
+    if fingerprint is None and not tofu:
+        raise HostKeyError(
+            f"{name} shows the host key {shown.fingerprint}; nobody has compared it yet",
+            hint=f"compare it on the device, then: edgekit devices trust {name} --fingerprint {shown.fingerprint}",
+            fingerprint=shown.fingerprint,
+        )
+    trusted = inventory.trust(name, shown, fingerprint=fingerprint)
+    return _document(trusted) | {"fingerprint": shown.fingerprint}
+
+
+def collect_on(name: str, *, keep: int, data: bool) -> dict[str, Any]:
+    """Remove old releases from a device."""
+    with connect(Inventory.find().get(name)) as device:
+        found = device.collect(keep=keep, data=data)
+    return {
+        "schema": "edgekit.collect/1",
+        "device": name,
+        "removed": list(found.removed),
+        "freed_bytes": found.freed_bytes,
+    }
+
+
+def _document(entry: DeviceEntry) -> dict[str, Any]:
+    return {
+        "schema": "edgekit.device/1",
+        "name": entry.name,
+        "url": entry.url,
+        "target": entry.target,
+        "trust": str(entry.trust),
+        "labels": list(entry.labels),
+        "emulator": entry.emulator,
+    }

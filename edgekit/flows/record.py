@@ -1,0 +1,147 @@
+"""Runs that are kept, failed ones too, and how they are shown again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgekit.core.errors import EdgekitError, InputError, StorageError
+from edgekit.core.files import write_atomically
+from edgekit.core.measurement import Measurement
+from edgekit.report import as_json, build_page, html, markdown
+from edgekit.store.results import ResultStore, default_path
+
+
+@dataclass(kw_only=True)
+class Run:
+    """A run that is going on; `keep` stores what came of it."""
+
+    command: list[str]
+    run_id: str | None = field(default=None)
+
+    def keep(self, document: dict[str, Any], measurement: Measurement | None = None) -> dict[str, Any]:
+        """Store the document with its raw samples; returns it with its `run_id`."""
+        self.run_id = ResultStore(default_path()).record({**document, "command": self.command}, measurement)
+        return {**document, "run_id": self.run_id}
+
+
+@contextmanager
+def keep_run() -> Iterator[Run]:
+    """Store what happens: a block that fails with one of our errors leaves a failed run behind."""
+    run = Run(command=["edgekit", *sys.argv[1:]])
+    try:
+        yield run
+    except EdgekitError as error:
+        if run.run_id is None:
+            _keep_failure(run, error)
+        raise
+
+
+def _keep_failure(run: Run, error: EdgekitError) -> None:
+    try:
+        ResultStore(default_path()).record(
+            {"schema": "edgekit.error/1", "command": run.command, "status": "failed", "error": _plain(error)}
+        )
+    except EdgekitError:
+        return  # the user hears of the first error; a store that cannot be written to must not hide it
+
+
+def _plain(error: EdgekitError) -> dict[str, Any]:
+    return {"code": error.code, "message": error.message, "hint": error.hint, "exit_code": error.exit_code}
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptRun:
+    """A stored run.
+
+    Attributes:
+        run_id: its name.
+        document: as it was printed.
+        measurement: raw samples, None when nothing was measured.
+    """
+
+    run_id: str
+    document: Mapping[str, Any]
+    measurement: Measurement | None
+
+    @property
+    def page_document(self) -> dict[str, Any]:
+        """The document in the form of a deploy's, which the report reads."""
+        schema = str(self.document.get("schema", ""))
+        for part in ("profile", "evaluation"):
+            if schema.startswith(f"edgekit.{part.removesuffix('ion')}") and part not in self.document:
+                kept = {key: self.document[key] for key in ("schema", "command", "run_id") if key in self.document}
+                return {**kept, part: dict(self.document)}
+        return dict(self.document)
+
+
+def latest_runs(n: int) -> list[dict[str, Any]]:
+    """The last runs, newest first."""
+    return [
+        {
+            "run_id": run.run_id,
+            "command": run.command,
+            "status": str(run.status),
+            "device": run.device,
+            "target": run.target,
+        }
+        for run in ResultStore(default_path()).latest(n)
+    ]
+
+
+def load_run(run_id: str | None) -> KeptRun:
+    """A stored run; None takes the latest.
+
+    Raises:
+        InputError: there is none.
+    """
+    store = ResultStore(default_path())
+    if run_id is None:
+        latest = store.latest(1)
+        if not latest:
+            raise InputError("there are no runs yet", hint="edgekit deploy MODEL --target NAME makes one")
+        stored = latest[0]
+    else:
+        stored = store.run(run_id)
+    measurement = store.measurement(stored.run_id) if stored.has_measurement else None
+    return KeptRun(run_id=stored.run_id, document=stored.document, measurement=measurement)
+
+
+def run_as_json(run: KeptRun) -> dict[str, Any]:
+    """The document with its run id."""
+    return {**run.document, "run_id": run.run_id}
+
+
+def write_html(run: KeptRun, path: Path) -> None:
+    """Write the page; an existing file is replaced whole or not at all.
+
+    Raises:
+        StorageError: the disk is full; a page that was there stays.
+    """
+    _write(path, html.render(build_page(run.page_document, run.measurement)))
+
+
+def write_markdown(run: KeptRun, path: Path | None) -> str:
+    """The run as Markdown, written to a file when there is a path."""
+    text = markdown.render(build_page(run.page_document, run.measurement))
+    if path is not None:
+        _write(path, text)
+    return text
+
+
+def write_json(run: KeptRun, path: Path) -> None:
+    """Write the document with every raw sample."""
+    _write(path, as_json.render(run.document, run.measurement))
+
+
+def _write(path: Path, text: str) -> None:
+    if path.is_dir():
+        raise InputError(f"{path} is a folder", hint="give the name of a file")
+    try:
+        write_atomically(path, text.encode())
+    except OSError as cause:
+        raise StorageError(f"cannot write {path}: {cause.strerror}", hint="choose another place") from cause
