@@ -1,0 +1,23 @@
+"""A device of its own for each test: a ROOT, and the real agent on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.agent_process import AgentProcess
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """ROOT of a device that edgekit has never seen."""
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def agent(root: Path) -> Iterator[AgentProcess]:
+    """The agent, running."""
+    with AgentProcess(root) as process:
+        yield process.boot()
