@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "compile": "edgekit.flows.compile",
+    "compile": "edgekit.flows.api",
     "Bundle": "edgekit.bundle.pack",
     "Device": "edgekit.flows.api",
 }
@@ -16,8 +16,7 @@ __all__ = ["Bundle", "Device", "__version__", "compile"]
 
 if TYPE_CHECKING:
     from edgekit.bundle.pack import Bundle
-    from edgekit.flows.api import Device
-    from edgekit.flows.compile import compile
+    from edgekit.flows.api import Device, compile  # noqa: A004 -- the public name
 
 
 def __getattr__(name: str) -> Any:

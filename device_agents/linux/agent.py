@@ -10,7 +10,7 @@ import threading
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from device_agents.linux import blobs, environment, links, lock, protocol, requests, runtimes, slots, storage
+from device_agents.linux import blobs, environment, links, lock, protocol, requests, slots, storage
 from device_agents.linux.channel import Channel
 from device_agents.linux.compute import Compute
 from device_agents.linux.errors import AgentError, HostGoneError, TerminatedError, from_oserror
@@ -139,7 +139,7 @@ class Agent:
         facts = environment.identity()
         return dict(facts, protocol=protocol.PROTOCOL, agent=self._digest, root=self._root.path)
 
-    def _status(self, _: Params) -> Result:
+    def _status(self, params: Params) -> Result:
         state, warnings = links.survey(self._root)
         disk = storage.facts(self._root.path)
         known = [*state.history, *state.bundles]
@@ -148,6 +148,7 @@ class Agent:
             disk,
             active=state.active,
             previous=state.previous,
+            manifest=slots.manifest_text(self._root, state.active) if params.get("manifest") == "active" else None,
             releases=[digest for digest in known if digest in stored] + [one for one in stored if one not in known],
             pending=state.pending and state.pending["digest"],
             failed=state.failed,
@@ -176,6 +177,8 @@ class Agent:
             return self._slots().activate(params.get("manifest"), expect, self._compute.prove, self._install)
 
     def _install(self, release: Manifest, opened: dict[str, int], bundles: list[str]) -> None:
+        from device_agents.linux import runtimes  # zipfile and what it needs: a tenth of the start-up
+
         installed = [self._root.runtime(digest) for digest in bundles]
         runtimes.install(
             self._root,

@@ -8,7 +8,6 @@ or fsync failed is unlinked here, and the next try makes a new file under a new 
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -24,7 +23,7 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # O_NONBLOCK
 
 def temp_name(folder: str) -> str:
     """A name in `folder` that nobody has used; recovery removes what is left under such names."""
-    return os.path.join(folder, TEMP_PREFIX + secrets.token_hex(8))
+    return os.path.join(folder, TEMP_PREFIX + os.urandom(8).hex())
 
 
 @contextmanager
@@ -85,7 +84,8 @@ def point(link: str, target: str | None) -> None:
             os.unlink(link)
         return
     temp = temp_name(os.path.dirname(link))
-    os.symlink(target, temp)
+    with naming(link):  # else the error would name the target
+        os.symlink(target, temp)
     rename(temp, link)
 
 

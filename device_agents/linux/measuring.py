@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import itertools
-import statistics
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -44,7 +43,7 @@ def latency(
     gc.disable()
     first_ns = _call(session, inputs)
     warmup_ns = [_call(session, inputs) for _ in range(plan["warmup"])]
-    batch = _batch(statistics.median(warmup_ns or [first_ns]), plan)
+    batch = _batch(sorted(warmup_ns or [first_ns])[len(warmup_ns) // 2], plan)
     return {
         "import_ns": import_ns,
         "load_ns": load_ns,
@@ -96,8 +95,8 @@ def _call(session: Session, inputs: Iterator[tuple[Any, ...]]) -> int:
     return _clock() - started
 
 
-def _batch(call_ns: float, plan: dict[str, Any]) -> int:
-    expected = plan["min_seconds"] * 1e9 / max(1.0, call_ns)
+def _batch(call_ns: int, plan: dict[str, Any]) -> int:
+    expected = plan["min_seconds"] * 1e9 / max(1, call_ns)
     return max(1, round(expected / plan["max_samples"] + 0.5)) if expected > plan["max_samples"] else 1
 
 

@@ -288,6 +288,17 @@ def load_release(root: Root, digest: str) -> manifest.Manifest:
     return release
 
 
+def manifest_text(root: Root, digest: str | None) -> str | None:
+    """A kept release's manifest, None when there is no such release."""
+    if digest is None:
+        return None
+    try:
+        with open(root.release(digest), encoding="utf-8") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
 def stored_releases(root: Root) -> list[str]:
     """Digests of all stored manifests, sorted."""
     with suppress(FileNotFoundError):

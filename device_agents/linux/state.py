@@ -68,7 +68,7 @@ def load(path: str) -> State | None:
         content = json.loads(raw.decode("utf-8"))
         schema = content.pop("schema")
         family, _, version = schema.partition("/")
-    except (ValueError, KeyError, AttributeError, RecursionError) as cause:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as cause:
         raise DamagedError(f"{path} is not JSON of ours") from cause
     if family == "edgekit.state" and version.isdigit() and int(version) > 1:
         raise AgentError(

@@ -120,7 +120,7 @@ def _attend(
 
 
 def _collect(results: int, errors: int, deadline: float, hangup: int) -> tuple[bytes, bytes]:
-    """Read until the child closes its result pipe, or the time is over."""
+    """Read until the answer is complete, the child closes its result pipe, or the time is over."""
     poller = select.poll()
     poller.register(results, select.POLLIN)
     poller.register(errors, select.POLLIN)
@@ -139,9 +139,11 @@ def _collect(results: int, errors: int, deadline: float, hangup: int) -> tuple[b
                 poller.unregister(errors)
             elif descriptor == results:
                 answer = (answer + chunk)[: protocol.MAX_LINE + 1]
+                if answer.endswith(b"\n"):  # do not wait for the end: a process that it started may hold the pipe
+                    return answer, tail
             else:
                 tail = (tail + chunk)[-_TAIL_BYTES:]
-    return b"", tail
+    return answer, tail
 
 
 def _wait(pid: int, deadline: float) -> bool:

@@ -85,7 +85,9 @@ def write_bundle(path: Path, manifest: Manifest, files: Mapping[str, bytes]) -> 
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, data in [(_MANIFEST, manifest.text().encode()), *sorted(files.items())]:
             if name != _MANIFEST and sha256_bytes(data) != manifest.files[name].sha256:
-                raise InternalError(f"{name} is not what the manifest says", hint="report this with the command that you ran")
+                raise InternalError(
+                    f"{name} is not what the manifest says", hint="report this with the command that you ran"
+                )
             member = tarfile.TarInfo(name)
             member.size, member.mode = len(data), 0o644
             archive.addfile(member, io.BytesIO(data))

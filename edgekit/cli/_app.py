@@ -33,11 +33,11 @@ VERBS = {
 class LazyGroup(click.Group):
     """A group whose commands live in `edgekit.cli.<name>` as `command`."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         """Names, in the order of a project's life."""
         return list(VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one verb."""
         if cmd_name not in VERBS:
             return None
@@ -54,11 +54,11 @@ class LazyGroup(click.Group):
             from edgekit.core.suggest import did_you_mean
 
             hint = did_you_mean(args[0], VERBS) if args else None
-            if hint and hint not in error.message:
-                error.message += f" {hint[0].upper()}{hint[1:]}"
-            raise
+            if hint is None or "Did you mean" in error.message:
+                raise
+            raise click.UsageError(f"{error.message} {hint[0].upper()}{hint[1:]}", ctx) from error
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of verbs, without importing any."""
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))

@@ -42,7 +42,7 @@ def run_summary(document: Mapping[str, Any]) -> None:
     page = build_page(dict(document))
     headline = report_table.headline(page)
     table(headline.title, headline.header, headline.rows)
-    for line in report_table.notes(page):
+    for line in page.remarks:
         console().print(escape(f"note: {line}"), style="dim")
 
 

@@ -53,7 +53,9 @@ def device_option(function: F) -> F:
 def data_options(function: F) -> F:
     """The evaluation set and the preprocessing."""
     for decorate in (
-        click.option("--eval-data", help="Labelled data: .npz, .npy, a folder of images per class, or module:function."),
+        click.option(
+            "--eval-data", help="Labelled data: .npz, .npy, a folder of images per class, or module:function."
+        ),
         click.option("--limit", type=click.IntRange(min=1), help="Use at most this many samples of each data set."),
         click.option("--skip-bad", type=click.IntRange(min=0), default=0, help="Leave out up to so many bad images."),
         click.option("--scale", help="Preprocessing: multiply by this, e.g. 1/255."),
@@ -75,7 +77,9 @@ def compile_options(function: F) -> F:
         click.option("--calibration-data", help="Typical samples: .npz, .npy, a folder of images, or module:function."),
         click.option("--representative-samples", type=click.IntRange(min=1), help="How many of them are used."),
         click.option("--seed", type=click.IntRange(min=0), help="Seed of every random choice."),
-        click.option("-o", "--output", type=click.Path(path_type=Path), help="The bundle; default MODEL-TARGET.edgekit."),
+        click.option(
+            "-o", "--output", type=click.Path(path_type=Path), help="The bundle; default MODEL-TARGET.edgekit."
+        ),
         click.option("--timeout", default=1800.0, type=click.FloatRange(min=1), help="Limit for a step, in seconds."),
     ):
         function = decorate(function)
@@ -86,11 +90,17 @@ def plan_options(function: F) -> F:
     """How to measure."""
     for decorate in (
         click.option("--processes", default=5, type=click.IntRange(1, 100), help="Fresh processes."),
-        click.option("--num-runs", default=50, type=click.IntRange(1, 1_000_000), help="Counted calls per process, at least."),
+        click.option(
+            "--num-runs", default=50, type=click.IntRange(1, 1_000_000), help="Counted calls per process, at least."
+        ),
         click.option("--warmup-runs", default=10, type=click.IntRange(0, 100_000), help="Calls before them."),
-        click.option("--min-seconds", default=0.5, type=click.FloatRange(0, 3600), help="Counted time per process, at least."),
+        click.option(
+            "--min-seconds", default=0.5, type=click.FloatRange(0, 3600), help="Counted time per process, at least."
+        ),
         click.option("--num-threads", default=1, type=click.IntRange(1, 256), help="Threads of the runtime."),
-        click.option("--process-timeout", default=300.0, type=click.FloatRange(min=1), help="Limit for one process, in seconds."),
+        click.option(
+            "--process-timeout", default=300.0, type=click.FloatRange(min=1), help="Limit for one process, in seconds."
+        ),
     ):
         function = decorate(function)
     return function
@@ -198,7 +208,11 @@ class Chosen:
         if spec is None:
             return None
         return load_dataset(
-            spec, self.preprocessing(flags), limit=flags["limit"], skip_bad=flags["skip_bad"], folder=None if given else self.project_dir
+            spec,
+            self.preprocessing(flags),
+            limit=flags["limit"],
+            skip_bad=flags["skip_bad"],
+            folder=None if given else self.project_dir,
         )
 
     def evaluation(self, flags: dict[str, Any]) -> Dataset | None:
@@ -211,7 +225,9 @@ class Chosen:
         from edgekit.flows.compile import CompileRequest
 
         project = self.project
-        samples = flags["representative_samples"] or (project.representative_samples if project else REPRESENTATIVE_SAMPLES)
+        samples = flags["representative_samples"] or (
+            project.representative_samples if project else REPRESENTATIVE_SAMPLES
+        )
         seed = flags["seed"] if flags["seed"] is not None else (project.seed if project else 0)
         return CompileRequest(
             model=self.model(model),
@@ -267,7 +283,9 @@ def _numbers(text: str, name: str) -> tuple[float, ...]:
     try:
         return tuple(float(Fraction(part.strip())) for part in text.split(","))
     except (ValueError, ZeroDivisionError, OverflowError) as cause:
-        raise UsageError(f"--{name} {text!r} is not a number", hint="write it like 0.5, 1/255 or 0.485,0.456,0.406") from cause
+        raise UsageError(
+            f"--{name} {text!r} is not a number", hint="write it like 0.5, 1/255 or 0.485,0.456,0.406"
+        ) from cause
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -76,7 +76,11 @@ def command(
             if entry is None:
                 document = compilation_document(compile_model(request, on_event))
             else:
-                proof = Proof(plan=None if no_profile else plan_from(flags), evaluation=request.evaluation, inputs=request.calibration)
+                proof = Proof(
+                    plan=None if no_profile else plan_from(flags),
+                    evaluation=request.evaluation,
+                    inputs=request.calibration,
+                )
                 deployed = deploy_model(request, entry, proof=proof, offline=offline, on_event=on_event)
                 document = run.keep(deployed_document(deployed), deployed.measurement)
 

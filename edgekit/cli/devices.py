@@ -93,7 +93,9 @@ def trust(name: str, fingerprint: str | None, tofu: bool, as_json: bool, quiet: 
 
 @command.command()
 @click.argument("name")
-@click.option("--keep", default=3, type=click.IntRange(min=0), help="Latest releases that stay besides the active ones.")
+@click.option(
+    "--keep", default=3, type=click.IntRange(min=0), help="Latest releases that stay besides the active ones."
+)
 @click.option("--data", is_flag=True, help="Remove staged data sets and cut uploads too.")
 @output_options
 def collect(name: str, keep: int, data: bool, as_json: bool, quiet: bool, verbose: bool) -> None:

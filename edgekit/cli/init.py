@@ -29,6 +29,8 @@ def command(
     """Write an edgekit.toml into this folder; then `edgekit deploy` needs no flags."""
     from edgekit.flows.init import write_project
 
-    path = write_project(Path.cwd(), model=model, target=target, calibration=calibration_data, evaluation=eval_data, force=force)
+    path = write_project(
+        Path.cwd(), model=model, target=target, calibration=calibration_data, evaluation=eval_data, force=force
+    )
     document = {"schema": "edgekit.init/1", "path": str(path)}
     Output(as_json=as_json, quiet=quiet, verbose=verbose).show(document, lambda: click.echo(f"wrote {path}"))

@@ -22,7 +22,9 @@ def command(model: Path | None, config: Path | None, as_json: bool, quiet: bool,
 
     output = Output(as_json=as_json, quiet=quiet, verbose=verbose)
     chosen = choose(config)
-    targets = [load_target(name, project_dir=chosen.project_dir) for name in list_targets(project_dir=chosen.project_dir)]
+    targets = [
+        load_target(name, project_dir=chosen.project_dir) for name in list_targets(project_dir=chosen.project_dir)
+    ]
     with output.progress() as on_event:
         document = inspect_model(chosen.model(model), targets, on_event=on_event)
 
@@ -45,8 +47,15 @@ def command(model: Path | None, config: Path | None, as_json: bool, quiet: bool,
                 "outputs": tensors(document["outputs"]),
             },
         )
-        _render.table("", ("operator", "count", "version"), [(op["name"], str(op["count"]), str(op["version"])) for op in document["ops"]])
-        verdicts = [(name, "fits" if found["ok"] else "no", "; ".join(found["reasons"])) for name, found in document["targets"].items()]
+        _render.table(
+            "",
+            ("operator", "count", "version"),
+            [(op["name"], str(op["count"]), str(op["version"])) for op in document["ops"]],
+        )
+        verdicts = [
+            (name, "fits" if found["ok"] else "no", "; ".join(found["reasons"]))
+            for name, found in document["targets"].items()
+        ]
         _render.table("", ("target", "", "why not"), verdicts)
         for warning in document["warnings"]:
             click.echo(f"note: {warning}")

@@ -51,8 +51,9 @@ def command(
         output.note(f"wrote {markdown}")
 
     def draw() -> None:
-        from edgekit.cli import _render
+        if html is None and markdown is None:
+            from edgekit.cli import _render
 
-        _render.run_in_full(run.page_document)
+            _render.run_in_full(run.page_document)
 
     output.show(run_as_json(run), draw)

@@ -15,9 +15,7 @@ from edgekit.cli._settings import choose, device_option, project_options
 @click.option("--to", help="Digest of the release; the first digits are enough when only one has them.")
 @project_options
 @output_options
-def command(
-    device: str | None, to: str | None, config: Path | None, as_json: bool, quiet: bool, verbose: bool
-) -> None:
+def command(device: str | None, to: str | None, config: Path | None, as_json: bool, quiet: bool, verbose: bool) -> None:
     """Make the previous release of a device active again; nothing is sent."""
     from edgekit.flows.status import roll_back
 

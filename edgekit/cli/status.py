@@ -27,7 +27,11 @@ def command(device: str | None, config: Path | None, as_json: bool, quiet: bool,
     def draw() -> None:
         from edgekit.cli import _render
 
-        working = [f"{name} {', '.join(facts['versions'].values())}" for name, facts in document["runtimes"].items() if facts["ok"]]
+        working = [
+            f"{name} {', '.join(facts['versions'].values())}"
+            for name, facts in document["runtimes"].items()
+            if facts["ok"]
+        ]
         _render.facts(
             entry.name,
             {

@@ -33,9 +33,18 @@ def command(name: str | None, config: Path | None, as_json: bool, quiet: bool, v
     def draw_one() -> None:
         from edgekit.cli import _render
 
-        _render.facts(documents[0]["title"], {key: str(documents[0][key]) for key in ("name", "arch", "cpu", "cores", "ram_bytes", "flash_bytes", "recipe")})
+        _render.facts(
+            documents[0]["title"],
+            {
+                key: str(documents[0][key])
+                for key in ("name", "arch", "cpu", "cores", "ram_bytes", "flash_bytes", "recipe")
+            },
+        )
         for runtime, facts in documents[0]["runtimes"].items():
-            _render.facts(runtime, {key: ", ".join(values) for key, values in facts.items() if isinstance(values, list) and values})
+            _render.facts(
+                runtime,
+                {key: ", ".join(values) for key, values in facts.items() if isinstance(values, list) and values},
+            )
         _render.facts("sources", documents[0]["sources"])
 
     if name:

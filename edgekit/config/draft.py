@@ -49,7 +49,7 @@ def draft_target(facts: Mapping[str, Any], *, read_on: date) -> str:
     found = _working_runtimes(facts.get("runtimes"))
     for name, runtime in (found or {"litert": _ASSUMED_RUNTIME}).items():
         lines += ["", f"[runtimes.{name}]", *_assignments({**runtime, "dtypes": _ASSUMED_DTYPES})]
-        sources[f"runtimes.{name}"] = f"{read}; dtypes assumed" if found else "assumed: the device has no runtime yet"
+        sources[f"runtimes.{name}"] = f"{read}; dtypes assumed" if found else "assumed: no working runtime was reported"
     return "\n".join([*lines, "", "[sources]", *_assignments(sources), ""])
 
 

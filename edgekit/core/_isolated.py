@@ -10,6 +10,7 @@ import resource
 import signal
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
 from edgekit.core.errors import EdgekitError
@@ -70,7 +71,7 @@ def main() -> None:
     options = json.loads(sys.argv[1])
     _limit(options)
     if options["user_code"]:
-        sys.path.insert(0, os.getcwd())  # as in `python -m`
+        sys.path.insert(0, str(Path.cwd()))  # as in `python -m`
     with os.fdopen(options["requests"], encoding="utf-8") as requests:
         replies = options["replies"]
         for line in requests:

@@ -53,7 +53,8 @@ def sha256_path(path: Path) -> str:
     entries = {}
     for folder, folders, files in os.walk(path):
         folders.sort()
-        for name in sorted(files):
+        links = [name for name in folders if (Path(folder) / name).is_symlink()]
+        for name in sorted([*files, *links]):
             file = Path(folder) / name
             if file.is_symlink() or not file.is_file():
                 raise InputError(f"{file} is not a regular file", hint="give a folder of regular files")

@@ -19,6 +19,7 @@ EdgekitError
 ├── MeasurementError          11   a measurement is invalid or inconclusive
 ├── PartialFleetError         13   some devices of a fleet did not make it
 ├── UnsupportedError          14   this model, op or recipe does not run there
+│   └── MalformedModelError        a model file is not what its format allows
 ├── InternalError             70   a bug in edgekit
 └── InterruptedByUserError   130   Ctrl-C
 """
@@ -41,7 +42,7 @@ class EdgekitError(Exception):
     code: ClassVar[str] = "E_EDGEKIT"
     exit_code: ClassVar[int] = 70
 
-    def __init__(self, message: str, *, hint: str | None = None, **details: Any) -> None:
+    def __init__(self, message: str, /, *, hint: str | None = None, **details: Any) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
@@ -158,6 +159,12 @@ class UnsupportedError(EdgekitError):
     """This model, op, recipe or machine is not supported."""
 
     code, exit_code = "E_UNSUPPORTED", 14
+
+
+class MalformedModelError(UnsupportedError):
+    """A model file's bytes are not what its format allows."""
+
+    code = "E_MALFORMED_MODEL"
 
 
 class InternalError(EdgekitError):

@@ -23,7 +23,8 @@ def storage_errors(path: Path) -> Iterator[None]:
     except OSError as cause:
         if cause.errno in _NO_SPACE:
             raise StorageError(
-                f"cannot write {path}: {os.strerror(cause.errno or 0)}", hint="free some space, or choose another folder"
+                f"cannot write {path}: {os.strerror(cause.errno or 0)}",
+                hint="free some space, or choose another folder",
             ) from cause
         raise
 
@@ -48,8 +49,8 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(temporary, mode)
-            os.replace(temporary, path)
+            Path(temporary).chmod(mode)
+            Path(temporary).replace(path)
             fsync_folder(path.parent)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)

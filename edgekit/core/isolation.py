@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -50,12 +51,12 @@ class Isolate:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
-    def call(
-        self, function: str, params: Mapping[str, Any], *, what: str, timeout_s: float = DEFAULT_TIMEOUT_S
-    ) -> Any:
+    def call(self, function: str, params: Mapping[str, Any], *, what: str, timeout_s: float = DEFAULT_TIMEOUT_S) -> Any:
         """Call `module:function(**params)` in the child and return its result.
 
         Args:
@@ -73,7 +74,7 @@ class Isolate:
             self._start()
         line = json.dumps({"function": function, "params": dict(params)}).encode() + b"\n"
         try:
-            _write_all(self._requests, line)
+            self._send(line, what)
             reply = self._read_reply(time.monotonic() + timeout_s, what, timeout_s)
         except BaseException:
             self.close()
@@ -89,10 +90,8 @@ class Isolate:
             return
         for handle in (self._requests, self._replies):
             os.close(handle)
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.wait()
         self._log.close()
 
@@ -100,7 +99,7 @@ class Isolate:
         self.close()
         child_reads, self._requests = os.pipe()
         self._replies, child_writes = os.pipe()
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 -- closed by `close`
         self._pending = b""
         arguments = json.dumps({**self._options, "requests": child_reads, "replies": child_writes})
         self._process = subprocess.Popen(
@@ -114,6 +113,13 @@ class Isolate:
         )
         os.close(child_reads)
         os.close(child_writes)
+
+    def _send(self, line: bytes, what: str) -> None:
+        try:
+            while line:
+                line = line[os.write(self._requests, line) :]
+        except BrokenPipeError as cause:  # to the command line that would look like `| head`
+            raise self._death(what) from cause
 
     def _read_reply(self, deadline: float, what: str, timeout_s: float) -> dict[str, Any]:
         while b"\n" not in self._pending:
@@ -159,12 +165,16 @@ class Isolate:
         )
 
 
+_EXTRAS = {
+    "tensorflow": "tf",
+    "keras": "tf",
+    "litert_quantizer": "litert",
+    "ai_edge_litert": "litert",
+    "torch": "torch",
+    "PIL": "images",
+}
+
+
 def _extra_for(module: str) -> str:
-    extras = {"tensorflow": "tf", "keras": "tf", "litert_quantizer": "litert", "ai_edge_litert": "litert", "torch": "torch", "PIL": "images"}  # fmt: skip
-    package = extras.get(module.partition(".")[0])
+    package = _EXTRAS.get(module.partition(".")[0])
     return f"pip install 'edgekit-deploy[{package}]'" if package else f"install the package that holds {module!r}"
-
-
-def _write_all(handle: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(handle, data) :]

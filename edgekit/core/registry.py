@@ -70,7 +70,9 @@ class Registry:
         if file is not None:
             module = self._import(name, file)
             if not hasattr(module, self.attribute):
-                raise ConfigurationError(f"{file} defines no {self.attribute}", hint=f"see docs/guide/add-to-{self.kind}.md")
+                raise ConfigurationError(
+                    f"{file} defines no {self.attribute}", hint=f"see docs/guide/add-to-{self.kind}.md"
+                )
             return getattr(module, self.attribute)
         for entry in entry_points(group=f"edgekit.{self.kind}", name=name):
             return entry.load()

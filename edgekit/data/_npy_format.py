@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from typing import IO, TYPE_CHECKING, Any
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 MAGIC = npy_format.MAGIC_PREFIX
 
-_HEADERS = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
+_MAX_HEADER_BYTES = 64 * 1024
+_KEYS = {"descr", "fortran_order", "shape"}
 _DAMAGED_HINT = "write it again with numpy.save or numpy.savez"
 
 
@@ -36,9 +38,8 @@ def read_array(stream: IO[bytes], size_bytes: int, *, what: str) -> NDArray[Any]
         InputError: it holds records or dates, or is larger than edgekit reads.
     """
     try:
-        version = npy_format.read_magic(stream)
-        shape, is_fortran, dtype = _HEADERS[version](stream)
-    except (ValueError, EOFError, SyntaxError, RecursionError, MemoryError, KeyError) as cause:
+        shape, is_fortran, dtype = _header(stream)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as cause:
         raise VerificationError(f"{what} has no valid header", hint=_DAMAGED_HINT) from cause
     if dtype.hasobject:
         raise VerificationError(
@@ -60,6 +61,24 @@ def read_array(stream: IO[bytes], size_bytes: int, *, what: str) -> NDArray[Any]
     flat = np.frombuffer(data, dtype)
     array = flat.reshape(shape[::-1]).T if is_fortran else flat.reshape(shape)
     return np.ascontiguousarray(array, dtype.newbyteorder("=")).reshape(shape)
+
+
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """The header's three fields; the format is NEP 1's, versions 1.0 to 3.0."""
+    start = stream.read(len(MAGIC) + 2)
+    major = start[-2] if start[:-2] == MAGIC else 0
+    if major not in (1, 2, 3):
+        raise ValueError("not an array file, or a newer version of the format")
+    size_bytes = int.from_bytes(stream.read(2 if major == 1 else 4), "little")
+    if size_bytes > _MAX_HEADER_BYTES:
+        raise ValueError("the header is too long")
+    fields = ast.literal_eval(stream.read(size_bytes).decode("utf-8" if major == 3 else "latin-1"))
+    if not isinstance(fields, dict) or set(fields) != _KEYS:
+        raise ValueError("the header has other fields")
+    shape = fields["shape"]
+    if not isinstance(shape, tuple) or not all(type(size) is int and size >= 0 for size in shape):
+        raise ValueError("the shape is none")
+    return shape, bool(fields["fortran_order"]), npy_format.descr_to_dtype(fields["descr"])
 
 
 def _fill(stream: IO[bytes], data: bytearray) -> int:

@@ -116,9 +116,13 @@ class DeviceClient:
         """What the agent said of itself when the connection opened."""
         return self._session.hello
 
-    def status(self) -> Status:
-        """What is on the device now."""
-        return Status.parse(Fields(self._session.request("status", {}).result, "status"))
+    def status(self, *, manifest: str | None = None) -> Status:
+        """What is on the device now.
+
+        Args:
+            manifest: "active" asks for the text of the active release's manifest too.
+        """
+        return Status.parse(Fields(self._session.request("status", {"manifest": manifest}).result, "status"))
 
     def stage(
         self,

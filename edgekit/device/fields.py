@@ -69,6 +69,13 @@ class Fields:
             raise self._wrong("a string", value, key)
         return printable(value, limit=_MAX_TEXT)
 
+    def exact_text(self, key: str) -> str:
+        """A string as it came, for a digest; never to be printed."""
+        value = self._get(key)
+        if not isinstance(value, str):
+            raise self._wrong("a string", value, key)
+        return value
+
     def boolean(self, key: str) -> bool:
         """True or false."""
         value = self._get(key)

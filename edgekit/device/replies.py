@@ -120,6 +120,7 @@ class Status:
     """What is on the device. Digests are of manifests.
 
     Attributes:
+        manifest: text of the active release's manifest, when it was asked for.
         pending: an activation that was cut off, and what is known of it.
         durable: false when the root folder forgets at a reboot (tmpfs, overlay).
         runtimes: as the last probe found them.
@@ -128,6 +129,7 @@ class Status:
 
     active: str | None
     previous: str | None
+    manifest: str | None
     releases: tuple[str, ...]
     pending: str | None
     free_bytes: int
@@ -147,6 +149,7 @@ class Status:
         return cls(
             active=fields.optional_digest("active"),
             previous=fields.optional_digest("previous"),
+            manifest=fields.exact_text("manifest") if fields.has("manifest") else None,
             releases=fields.digests("releases"),
             pending=fields.optional_digest("pending"),
             free_bytes=fields.integer("free_bytes"),

@@ -25,6 +25,7 @@ class Wire:
         self._endpoint = endpoint
         self._idle_s = idle_s
         self._buffer = bytearray()
+        self._greeted = False
 
     def bad(self, what: str) -> ProtocolError:
         """The error for bytes that the protocol does not allow."""
@@ -36,8 +37,16 @@ class Wire:
     def _fill(self) -> None:
         data = self._channel.read(_READ_BYTES, self._idle_s)
         if not data:
-            raise self._channel.explain_end()
+            raise self._ended()
         self._buffer += data
+
+    def _ended(self) -> EdgekitError:
+        """The error for a program that ended, with what it said in place of the agent's greeting."""
+        error = self._channel.explain_end()
+        if self._greeted or not self._buffer:
+            return error
+        heard = printable(bytes(self._buffer[-200:]), limit=200)
+        return type(error)(f"{error.message}; it said {heard!r}", hint=error.hint, **error.details)
 
     def _take(self, size: int) -> bytes:
         taken = bytes(self._buffer[:size])
@@ -62,16 +71,12 @@ class Wire:
             if found and min(found)[0] <= protocol.MAX_PREAMBLE:
                 position, marker = min(found)
                 self._take(position + len(marker))
+                self._greeted = True
                 return marker
             if len(self._buffer) > protocol.MAX_PREAMBLE:
                 first = printable(bytes(self._buffer[:120]), limit=120)
                 raise self.bad(f"{protocol.MAX_PREAMBLE} bytes and no sign of the agent; they begin with {first!r}")
-            try:
-                self._fill()
-            except EdgekitError as error:
-                if self._buffer and "heard" not in error.details:
-                    error.details["heard"] = printable(bytes(self._buffer[-400:]), limit=400)
-                raise
+            self._fill()
 
     def read_message(self) -> dict[str, Any]:
         """The next JSON line."""
@@ -121,4 +126,6 @@ class Wire:
         """A program that ended has a better explanation than our broken pipe."""
         if self._channel.exit_status(0.5) is None:
             return error
-        return self._channel.explain_end()
+        while len(self._buffer) <= protocol.MAX_PREAMBLE and (rest := self._channel.read(_READ_BYTES, self._idle_s)):
+            self._buffer += rest
+        return self._ended()

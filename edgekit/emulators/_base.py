@@ -6,6 +6,7 @@ import re
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -113,22 +114,24 @@ class Emulator(ABC):
                 f"an emulated device {name!r} exists already",
                 hint=f"edgekit emulator down {name}, or choose another --name",
             ) from cause
-        identity = make_identity(folder, comment=f"edgekit-{name}")
-        device = EmulatedDevice(
-            name=name,
-            target=machine.target,
-            backend=self.backend,
-            url=f"ssh://root@127.0.0.1:{free_port(state_dir)}",
-            identity_file=identity.client_key_file,
-            host_key=identity.host_public,
-            note="it was never started",
-            machine=machine,
-            cache_dir=(cache_dir or default_cache_dir()).absolute(),
-        )
         try:
+            identity = make_identity(folder, comment=f"edgekit-{name}")
+            device = EmulatedDevice(
+                name=name,
+                target=machine.target,
+                backend=self.backend,
+                url=f"ssh://root@127.0.0.1:{free_port(state_dir)}",
+                identity_file=identity.client_key_file,
+                host_key=identity.host_public,
+                note="it was never started",
+                machine=machine,
+                # Resolved, because disks remember by path what they lie on.
+                cache_dir=(cache_dir or default_cache_dir()).resolve(),
+            )
+            write_record(folder, device)
             return self._switch_on(device, folder, identity=identity, first=True, on_event=on_event)
         except BaseException:
-            self.down(name, state_dir=state_dir)
+            self._remove(folder)
             raise
 
     def power_on(self, name: str, *, state_dir: Path, on_event: OnText = _say_nothing) -> EmulatedDevice:
@@ -164,8 +167,13 @@ class Emulator(ABC):
             InputError: there is no such device.
         """
         self._known(name, state_dir)
-        folder = state_dir.absolute() / name
-        self.kill(name, state_dir=state_dir)
+        self._remove(state_dir.absolute() / name)
+
+    def _remove(self, folder: Path) -> None:
+        with suppress(InputError):  # a folder that never got a record has no process either
+            device = read_record(folder)
+            if device.process is not None:
+                kill_tree(device.process)
         self._release(folder)
         shutil.rmtree(folder)
 
@@ -173,7 +181,6 @@ class Emulator(ABC):
         self, device: EmulatedDevice, folder: Path, *, identity: Identity, first: bool, on_event: OnText
     ) -> EmulatedDevice:
         latest = device
-        write_record(folder, latest)
 
         def register(process: HostProcess) -> None:
             nonlocal latest

@@ -38,6 +38,8 @@ Dir::State "{folder}/";
 Dir::State::lists "{folder}/lists/";
 Dir::State::status "{folder}/status";
 Dir::Cache "{folder}/";
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
 Dir::Etc "{folder}/etc/";
 Dir::Etc::main "-";
 Dir::Etc::parts "-";

@@ -39,7 +39,7 @@ def base_image(machine: MachineSpec, tree: Path, *, cache_dir: Path, on_event: O
         StorageError: the disk is full.
         UnsupportedError: a plain user who may neither make user namespaces nor run fakeroot.
     """
-    recipe = {"rootfs": rootfs_recipe(machine), "disk_bytes": machine.disk_bytes, "layout": 2}
+    recipe = {"rootfs": rootfs_recipe(machine), "disk_bytes": machine.disk_bytes, "layout": 3}
 
     def build(folder: Path) -> None:
         on_event(f"making the system disk ({machine.disk_bytes // 2**20} MiB free)")
@@ -48,7 +48,20 @@ def base_image(machine: MachineSpec, tree: Path, *, cache_dir: Path, on_event: O
         image = folder / "base.img"
         with image.open("wb") as file:
             file.truncate(size_bytes // _ROUND_BYTES * _ROUND_BYTES)
-        options = ["-q", "-F", "-t", "ext4", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1"]
+        options = [
+            "-q",
+            "-F",
+            "-t",
+            "ext4",
+            "-b",
+            "4096",
+            "-i",
+            "16384",
+            "-m",
+            "0",
+            "-E",
+            "lazy_itable_init=1,lazy_journal_init=1",
+        ]
         run([*as_root(), "mke2fs", *options, "-d", tree, image], timeout_s=_TIMEOUT_S)
         image.chmod(0o444)
 

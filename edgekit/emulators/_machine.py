@@ -56,24 +56,6 @@ class Machine:
         """The console's text, and what QEMU itself says."""
         return self.folder / "console.log"
 
-    def hardware(self) -> list[str]:
-        """The part of the command line that a saved state depends on."""
-        command_line = "console=ttyAMA0 root=/dev/vda rw quiet nokaslr panic=5"
-        return [
-            *("-M", "virt,gic-version=2", "-cpu", self.spec.cpu, "-accel", "tcg,thread=multi,tb-size=256"),
-            *("-smp", str(cores_of(self.spec)), "-m", f"{ram_bytes_of(self.spec) // 2**20}M"),
-            *("-nodefaults", "-display", "none", "-append", command_line),
-            *(
-                "-serial",
-                "chardev:serial",
-                "-device",
-                "virtio-blk-pci,drive=disk",
-                "-device",
-                "virtio-blk-pci,drive=config",
-            ),
-            *("-device", "virtio-net-pci,netdev=net,romfile=", "-device", "virtio-rng-pci"),
-        ]
-
     def start(self, *, register: Callable[[HostProcess], None], incoming: Path | None = None) -> HostProcess:
         """Start QEMU.
 
@@ -90,7 +72,7 @@ class Machine:
         forward = "" if self.port is None else f",hostfwd=tcp:127.0.0.1:{self.port}-:22"
         argv = [
             # Relative socket names, because the path of a Unix socket may have 107 bytes only.
-            *("/usr/bin/env", "--chdir", str(self.folder), program, *self.hardware()),
+            *("/usr/bin/env", "--chdir", str(self.folder), program, *hardware(self.spec)),
             *("-kernel", str(self.kernel.image), "-initrd", str(self.kernel.initramfs)),
             *("-drive", "if=none,id=disk,file=disk.qcow2,format=qcow2"),
             *("-drive", "if=none,id=config,file=config.img,format=raw,readonly=on"),
@@ -151,6 +133,25 @@ class Machine:
         while is_running(process) and time.monotonic() < deadline:
             time.sleep(_POLL_S)
         kill_tree(process)
+
+
+def hardware(spec: MachineSpec) -> list[str]:
+    """The part of the command line that a saved state depends on."""
+    command_line = "console=ttyAMA0 root=/dev/vda rw quiet nokaslr panic=5"
+    return [
+        *("-M", "virt,gic-version=2", "-cpu", spec.cpu, "-accel", "tcg,thread=multi,tb-size=256"),
+        *("-smp", str(cores_of(spec)), "-m", f"{ram_bytes_of(spec) // 2**20}M"),
+        *("-nodefaults", "-display", "none", "-append", command_line),
+        *(
+            "-serial",
+            "chardev:serial",
+            "-device",
+            "virtio-blk-pci,drive=disk",
+            "-device",
+            "virtio-blk-pci,drive=config",
+        ),
+        *("-device", "virtio-net-pci,netdev=net,romfile=", "-device", "virtio-rng-pci"),
+    ]
 
 
 def ram_bytes_of(spec: MachineSpec) -> int:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _KILL_TIMEOUT_S = 20.0
+# Places in what _stat_fields returns; proc(5) counts from 1 and its third field is our first.
+_PARENT, _STARTED = 4 - 3, 22 - 3
+_DEAD_STATES = frozenset("ZX")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +56,10 @@ def spawn(argv: Sequence[str], *, log: Path, env: Mapping[str, str]) -> HostProc
         ],
         setsid=True,
     )
-    return identify(pid)
+    fields = _stat_fields(pid)
+    if fields is None:  # cannot be: a child that has ended stays, as a zombie, until we ask for it
+        raise ProcessLookupError(pid)
+    return _named(pid, fields)
 
 
 def identify(pid: int) -> HostProcess:
@@ -62,17 +68,22 @@ def identify(pid: int) -> HostProcess:
     Raises:
         ProcessLookupError: there is none.
     """
-    ticks = _started_ticks(pid)
-    if ticks is None:
+    fields = _stat_fields(pid)
+    if fields is None or fields[0] in _DEAD_STATES:
         raise ProcessLookupError(pid)
-    return HostProcess(pid=pid, started_ticks=ticks, host_boot_id=_boot_id())
+    return _named(pid, fields)
 
 
 def is_running(process: HostProcess) -> bool:
-    """Whether exactly this process lives. A zombie of ours is reaped and counts as dead."""
-    with suppress(ChildProcessError):
-        os.waitpid(process.pid, os.WNOHANG)
-    return process.host_boot_id == _boot_id() and _started_ticks(process.pid) == process.started_ticks
+    """Whether exactly this process lives. A zombie counts as dead, and is reaped if it is our child."""
+    fields = _stat_fields(process.pid)
+    if fields is None or process.host_boot_id != _boot_id() or int(fields[_STARTED]) != process.started_ticks:
+        return False
+    if fields[0] in _DEAD_STATES:
+        with suppress(ChildProcessError):
+            os.waitpid(process.pid, os.WNOHANG)
+        return False
+    return True
 
 
 def descendants(pid: int) -> list[HostProcess]:
@@ -81,7 +92,7 @@ def descendants(pid: int) -> list[HostProcess]:
     for entry in Path("/proc").iterdir():
         fields = _stat_fields(int(entry.name)) if entry.name.isdigit() else None
         if fields is not None:
-            parents.setdefault(int(fields[1]), []).append(int(entry.name))
+            parents.setdefault(int(fields[_PARENT]), []).append(int(entry.name))
     found: list[HostProcess] = []
     queue = [pid]
     while queue:
@@ -153,11 +164,8 @@ def _stat_fields(pid: int) -> list[str] | None:
     return text.rpartition(")")[2].split()
 
 
-def _started_ticks(pid: int) -> int | None:
-    fields = _stat_fields(pid)
-    if fields is None or fields[0] in {"Z", "X"}:
-        return None
-    return int(fields[19])
+def _named(pid: int, fields: list[str]) -> HostProcess:
+    return HostProcess(pid=pid, started_ticks=int(fields[_STARTED]), host_boot_id=_boot_id())
 
 
 def _boot_id() -> str:

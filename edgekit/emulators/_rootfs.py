@@ -92,16 +92,18 @@ def _prepare(tree: Path) -> None:
 
 def _finish(tree: Path) -> None:
     """Do by hand what the maintainer scripts would have done, as far as a device needs it."""
-    for name in ("passwd", "group"):
-        text = (tree / f"usr/share/base-passwd/{name}.master").read_text(encoding="ascii")
-        (tree / "etc" / name).write_text(text + (_SSHD_USER if name == "passwd" else ""), encoding="ascii")
+    for name, more in (("passwd", _SSHD_USER), ("group", "")):
+        master = (tree / f"usr/share/base-passwd/{name}.master").read_text(encoding="ascii")
+        _write(tree / "etc" / name, master + more)
+    _write(tree / "etc/resolv.conf", "")
     (tree / "usr/bin/awk").symlink_to("mawk")
-    (tree / "root/.ssh").mkdir(mode=0o700, parents=True)
-    (tree / "usr/sbin/init").symlink_to("../bin/busybox")
-    for name in ("reboot", "poweroff", "halt"):
+    for name in ("init", "reboot", "poweroff", "halt"):
         (tree / "usr/sbin" / name).symlink_to("../bin/busybox")
-    (tree / "etc/resolv.conf").write_text("", encoding="ascii")
-    (tree / "etc/profile.d").mkdir(exist_ok=True)
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="ascii")
+    path.chmod(0o644)  # whatever our umask is
 
 
 def _compile_python(tree: Path) -> None:

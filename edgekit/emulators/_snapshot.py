@@ -13,7 +13,7 @@ from edgekit.emulators._commands import run
 from edgekit.emulators._device_files import DeviceFile, device_files
 from edgekit.emulators._disk import thin_layer, write_config_disk
 from edgekit.emulators._identity import Identity, make_identity
-from edgekit.emulators._machine import QEMU, WAITS, Machine, cores_of
+from edgekit.emulators._machine import QEMU, WAITS, Machine, cores_of, hardware
 from edgekit.emulators._processes import HostProcess, kill_tree
 
 if TYPE_CHECKING:
@@ -59,10 +59,9 @@ def snapshot(spec: MachineSpec, kernel: Kernel, base: Path, *, cache_dir: Path, 
         DeviceError, DeadlineError: the machine did not boot.
         StorageError: the disk is full.
     """
-    plan = Machine(spec=spec, kernel=kernel, folder=cache_dir, port=None)
     recipe = {
         "qemu": run([QEMU, "--version"], timeout_s=20).splitlines()[0],
-        "hardware": plan.hardware(),
+        "hardware": hardware(spec),
         "kernel": kernel.digest,
         "base": sha256_file(base / STAMP),
         "machine": asdict(spec),

@@ -3,6 +3,7 @@
 # Usage: _user_boot.sh FOLDER LOWER NAME PORT CPU BOOT_ID CGROUP
 #   FOLDER/disk is a tmpfs of the host with upper/ and work/; FOLDER/root is where the device is assembled.
 set -eu
+umask 022
 folder=$1 lower=$2 name=$3 port=$4 cpu=$5 boot_id=$6 cgroup=$7
 
 # "0" means the writer itself; everything below inherits the group.

@@ -83,8 +83,10 @@ def _make_disk(order: Order) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(file.data)
         path.chmod(file.mode)
-    (disk / "upper/root").chmod(0o700)
-    (disk / "upper/root/.ssh").chmod(0o700)
+    for folder in (disk / "upper", *(path for path in (disk / "upper").rglob("*") if path.is_dir())):
+        folder.chmod(0o755)  # whatever our umask is
+    for private in ("root", "root/.ssh"):
+        (disk / "upper" / private).chmod(0o700)
 
 
 def _launch(order: Order, tree: Path, group: Path | None) -> None:

@@ -23,14 +23,18 @@ def check_request(request: CompileRequest, *, on_event: OnEvent = ignore) -> dic
     Raises:
         EdgekitError: the first thing that is wrong.
     """
-    checked, warnings = [f"target {request.target.name}: {request.target.title}"], []
+    checked = [f"target {request.target.name}: {request.target.title}"]
+    warnings: list[str] = []
     with workspace(on_event) as tools:
         source, found = load_source(request.model, work=tools.work, isolate=tools.isolate)
         warnings += found
         checked.append(f"model {request.model}: {source.format}, {source.size_bytes:,} bytes")
-        compressed = source.format == "tflite" and not tools.isolate.call(
-            "edgekit.flows._child:facts", {"path": str(source.path)}, what=f"reading {request.model}"
-        )["has_float_weights"]
+        compressed = (
+            source.format == "tflite"
+            and not tools.isolate.call(
+                "edgekit.flows._child:facts", {"path": str(source.path)}, what=f"reading {request.model}"
+            )["has_float_weights"]
+        )
     recipe = request.recipe or load_recipe(AS_IS if compressed else request.target.recipe)
     check_chain(recipe, request.target, source.format)
     checked.append(f"recipe {recipe.name}: {recipe.summary}")

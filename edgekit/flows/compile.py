@@ -152,7 +152,9 @@ class _Compiler:
 
     def _facts(self, artifact: Artifact) -> dict[str, Any]:
         what = f"reading {artifact.path.name}"
-        facts: dict[str, Any] = self._tools.isolate.call("edgekit.flows._child:facts", {"path": str(artifact.path)}, what=what)
+        facts: dict[str, Any] = self._tools.isolate.call(
+            "edgekit.flows._child:facts", {"path": str(artifact.path)}, what=what
+        )
         return facts
 
     def _recipe(self, compressed: bool) -> Recipe:

@@ -123,14 +123,15 @@ def deploy_bundle(
         with connect(entry) as device:
             check_machine(device, target, entry.name)
             ensure_runtime(device, bundle.manifest.runtime, offline=offline, tools=tools)
-            deployment = _activate(device, entry, bundle, tools)
+            deployment = activate(device, entry, bundle, tools)
             measurement, evaluation = _prove(device, entry, bundle, proof, reference, tools)
     return Deployed(
         compilation=None, bundle=bundle, deployment=deployment, measurement=measurement, evaluation=evaluation
     )
 
 
-def _activate(device: DeviceClient, entry: DeviceEntry, bundle: Bundle, tools: Workspace) -> Deployment:
+def activate(device: DeviceClient, entry: DeviceEntry, bundle: Bundle, tools: Workspace) -> Deployment:
+    """Push what the device lacks of a bundle, and make it the active release."""
     manifest = bundle.manifest
     sent = 0
     for name, file in sorted(manifest.files.items()):

@@ -42,7 +42,7 @@ def fit(facts: dict[str, Any], *, artifact_format: str, size_bytes: int, target:
             f"{runtime.name} has no {op['name']}" for op in facts["ops"] if op["name"] in runtime.unsupported_ops
         ]
         reasons += [
-            f"{op['name']} is needed in version {op['version']}, {runtime.name} has {runtime.max_op_versions[op['name']]}"
+            f"{op['name']} version {op['version']} is needed, {runtime.name} has {runtime.max_op_versions[op['name']]}"
             for op in facts["ops"]
             if op["version"] > runtime.max_op_versions.get(op["name"], op["version"])
         ]

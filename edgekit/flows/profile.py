@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import median
 
 from edgekit.core.dataset import Dataset
 from edgekit.core.device_entry import DeviceEntry
@@ -96,7 +97,7 @@ def _measurement(
     for number, run in enumerate(result.runs, start=1):
         if run.child.exit != "ok":
             raise MeasurementError(
-                f"process {number} of {len(result.runs)} ended by {run.child.exit} on {entry.name}: {run.child.message}",
+                f"process {number} of {len(result.runs)} ended by {run.child.exit}: {run.child.message}",
                 hint="try the model with edgekit evaluate, or give it more memory or time",
                 child=vars(run.child),
             )
@@ -134,8 +135,6 @@ def _memory(result: MeasureResult) -> tuple[Memory | None, str | None]:
 
 
 def _validity(runs: tuple[ProcessRun, ...], entry: DeviceEntry, *, synthetic: bool) -> tuple[Validity, ...]:
-    from statistics import median
-
     flags = []
     variation = coefficient_of_variation([median(run.samples_ns) for run in runs if run.samples_ns])
     if variation is None or variation > _NOISY_CV:

@@ -74,7 +74,11 @@ class KeptRun:
         schema = str(self.document.get("schema", ""))
         for part in ("profile", "evaluation"):
             if schema.startswith(f"edgekit.{part.removesuffix('ion')}") and part not in self.document:
-                kept = {key: self.document[key] for key in ("schema", "command", "run_id") if key in self.document}
+                kept = {
+                    key: self.document[key]
+                    for key in ("schema", "command", "run_id", "created_utc")
+                    if key in self.document
+                }
                 return {**kept, part: dict(self.document)}
         return dict(self.document)
 
@@ -108,12 +112,13 @@ def load_run(run_id: str | None) -> KeptRun:
     else:
         stored = store.run(run_id)
     measurement = store.measurement(stored.run_id) if stored.has_measurement else None
-    return KeptRun(run_id=stored.run_id, document=stored.document, measurement=measurement)
+    document = {**stored.document, "run_id": stored.run_id, "created_utc": stored.created_utc}
+    return KeptRun(run_id=stored.run_id, document=document, measurement=measurement)
 
 
 def run_as_json(run: KeptRun) -> dict[str, Any]:
     """The document with its run id."""
-    return {**run.document, "run_id": run.run_id}
+    return dict(run.document)
 
 
 def write_html(run: KeptRun, path: Path) -> None:

@@ -9,7 +9,7 @@ from edgekit.bundle.manifest import Manifest, parse_manifest
 from edgekit.bundle.pack import Bundle
 from edgekit.core.artifact import Artifact, TensorSpec
 from edgekit.core.digest import sha256_bytes
-from edgekit.core.errors import DeviceError, InputError, UnsupportedError
+from edgekit.core.errors import DeviceError, InputError, ProtocolError, UnsupportedError
 from edgekit.core.target import Target
 from edgekit.device.client import ArtifactRef, DeviceClient
 from edgekit.flows.workspace import Workspace
@@ -130,7 +130,11 @@ def active_on(device: DeviceClient) -> Subject:
     status = device.status(manifest="active")
     if status.active is None or status.manifest is None:
         raise DeviceError("no release is active on the device", hint="edgekit deploy MODEL --device NAME")
-    return replace(from_manifest(parse_manifest(status.manifest), path=None), name=f"active release {status.active[:12]}")
+    if sha256_bytes(status.manifest.encode()) != status.active:
+        raise ProtocolError("the device's active manifest has another digest than it says", hint="deploy again")
+    return replace(
+        from_manifest(parse_manifest(status.manifest), path=None), name=f"active release {status.active[:12]}"
+    )
 
 
 def is_bundle(path: Path) -> bool:

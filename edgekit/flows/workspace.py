@@ -49,4 +49,9 @@ def workspace(on_event: OnEvent) -> Iterator[Workspace]:
         tempfile.TemporaryDirectory(prefix="edgekit-") as folder,
         Isolate() as isolate,
     ):
-        yield Workspace(work=Path(folder), cache=ArtifactCache(default_root(), on_damage=on_damage), isolate=isolate, on_event=on_event)
+        yield Workspace(
+            work=Path(folder),
+            cache=ArtifactCache(default_root(), on_damage=on_damage),
+            isolate=isolate,
+            on_event=on_event,
+        )

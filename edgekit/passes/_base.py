@@ -133,7 +133,9 @@ class Pass(ABC, Generic[ParamsT]):
             pass_version=self.version,
             params=dataclasses.asdict(parsed),  # type: ignore[call-overload]  # params_type is a dataclass
             input_digest=artifact.digest,
-            dataset_digest=context.representative.digest if self.needs_representative and context.representative else None,
+            dataset_digest=context.representative.digest
+            if self.needs_representative and context.representative
+            else None,
             target_facts=self.target_facts(context.target),
             tool_versions=versions,
         )
@@ -158,14 +160,18 @@ class Pass(ABC, Generic[ParamsT]):
         if not output.is_file():
             raise InternalError(f"pass {self.name!r} wrote nothing", hint="report this with the command that you ran")
         facts = context.isolate.call(
-            "edgekit.passes._child:describe", {"path": str(output), "format": self.emits}, what=f"checking the {self.name} model"
+            "edgekit.passes._child:describe",
+            {"path": str(output), "format": self.emits},
+            what=f"checking the {self.name} model",
         )
         return context.cache.put(key, output, facts)
 
     def _result(self, entry: CachedFile, parent: Artifact, path: Path) -> Artifact:
         path.write_bytes(entry.path.read_bytes())
         if sha256_file(path) != entry.digest:
-            raise InternalError(f"the cache entry {entry.digest[:12]} changed while it was read", hint="run the command again")
+            raise InternalError(
+                f"the cache entry {entry.digest[:12]} changed while it was read", hint="run the command again"
+            )
         return Artifact(
             format=self.emits,
             path=path,

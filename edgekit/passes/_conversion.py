@@ -1,4 +1,4 @@
-"""What the conversion passes share: hand the model and the representative dataset to the child process that converts."""
+"""What the conversion passes share: model and representative dataset go to the child process that converts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ParamsT = TypeVar("ParamsT", bound=HasIO)
 
 
 class Conversion(Pass[ParamsT]):
-    """A pass that converts to .tflite: by TensorFlow from its own formats, by the LiteRT quantizer from a float .tflite.
+    """A pass that writes .tflite: TensorFlow converts its own formats, the LiteRT quantizer a float .tflite.
 
     Attributes:
         mode: "float32", "dynamic", "float16", "int8" or "int16x8".

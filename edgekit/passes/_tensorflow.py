@@ -1,4 +1,4 @@
-"""TensorFlow's converter, driven in the child process; the batch is fixed to 1, because delegates refuse open shapes."""
+"""TensorFlow's converter, driven in the child process; the batch is fixed to 1, as delegates refuse open shapes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def convert(source: str, source_format: str, output: str, mode: str, io: str, re
     if mode in ("int8", "int16x8"):
         converter.representative_dataset = _samples(specs, representative)
         converter.target_spec.supported_ops = [
-            ops.TFLITE_BUILTINS_INT8 if mode == "int8" else ops.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+            ops.TFLITE_BUILTINS_INT8
+            if mode == "int8"
+            else ops.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
         ]
         converter.inference_input_type = converter.inference_output_type = tf.as_dtype(io)
     Path(output).write_bytes(converter.convert())
@@ -59,7 +61,8 @@ def _samples(specs: tuple[Any, ...], paths: list[str]) -> Callable[[], Iterator[
     def generate() -> Iterator[list[np.ndarray]]:
         for sample in zip(*arrays, strict=True):
             yield [
-                np.asarray(value, dtype=spec.dtype.as_numpy_dtype)[None] for value, spec in zip(sample, specs, strict=True)
+                np.asarray(value, dtype=spec.dtype.as_numpy_dtype)[None]
+                for value, spec in zip(sample, specs, strict=True)
             ]
 
     return generate
@@ -81,7 +84,8 @@ def _fixed(name: str, shape: Any, dtype: Any) -> Any:
     sizes = list(shape)
     if None in sizes[1:] or not sizes:
         raise UnsupportedError(
-            f"input {name!r} has the open shape {sizes}", hint="export the model with fixed sizes; only the batch may be open"
+            f"input {name!r} has the open shape {sizes}",
+            hint="export the model with fixed sizes; only the batch may be open",
         )
     return tf.TensorSpec([1, *sizes[1:]], dtype, name=name)
 

@@ -39,7 +39,7 @@ def build_page(document: Mapping[str, Any], measurement: Measurement | None = No
     )
 
 
-_HEADLINES = ("artifact", "artifact on", "median (p50)", "peak", None)
+_HEADLINES = ("artifact", "artifact on", _wording.MEDIAN, "peak", None)
 """How the metric of each section starts that a reader looks for first; the last one that does is taken."""
 
 
@@ -52,15 +52,16 @@ def _headline(section: Section | None, metric: str | None) -> Row | None:
     return replace(rows[-1], metric=f"{section.title}: {rows[-1].metric}")
 
 
-def _model_name(part: Part) -> str:
-    path = part["source"]["path"].text()
-    return PurePath(path).name if path else "model"
+def _device(part: Part) -> str | None:
+    named = [part[name]["device"].text(80) for name in ("deployment", "profile", "evaluation")]
+    return next((name for name in named if name), None)
 
 
 def _title(part: Part) -> str:
-    device, target = part["deployment"]["device"].text(80), part["target"].text(80)
+    path = part["source"]["path"].text() or part["bundle"]["path"].text()
+    device, target = _device(part), part["target"].text(80)
     where = f" on {device}" if device else f" for {target}" if target else ""
-    return f"{_model_name(part)}{where}"
+    return f"{PurePath(path).name if path else 'run'}{where}"
 
 
 def _subtitle(part: Part) -> str:
@@ -80,7 +81,8 @@ def _failure(part: Part) -> str | None:
 def _remarks(part: Part) -> tuple[str, ...]:
     profile, evaluation = part["profile"], part["evaluation"]
     said = [_wording.provenance(profile), _wording.provenance(evaluation), *_wording.validity(profile)]
-    return tuple(remark for key, remark in _wording.REMARKS.items() if key in said)
+    warnings = [text for item in part["warnings"].items() if (text := item.text())]
+    return (*(remark for key, remark in _wording.REMARKS.items() if key in said), *warnings)
 
 
 def _size(part: Part) -> Section | None:
@@ -90,7 +92,7 @@ def _size(part: Part) -> Section | None:
 
 
 def _accuracy(part: Part) -> Section | None:
-    evaluation, device = part["evaluation"], part["deployment"]["device"].text(40) or "the device"
+    evaluation, device = part["evaluation"], _device(part) or "the device"
     emulated = " (emulated)" if _wording.provenance(evaluation) == Provenance.EMULATED else ""
     known = {
         "float model": part["accuracy"]["float"] or evaluation["reference"],
@@ -117,8 +119,8 @@ def _latency(part: Part, measurement: Measurement | None) -> Section | None:
     origin = _wording.provenance(profile) or (measurement.provenance if measurement else None)
     title = f"Latency {_wording.place(origin)}".strip()
     if profile.present and not profile:
-        reason = part["profile_reason"].text() or "no reason given"
-        return Section(title=title, rows=(Row(metric="median (p50)", value=_wording.NOT_MEASURED, note=reason),))
+        reason = part["profile_reason"].text() or _wording.NO_REASON
+        return Section(title=title, rows=(Row(metric=_wording.MEDIAN, value=_wording.NOT_MEASURED, note=reason),))
     rows = _wording.latency_rows(profile)
     if not rows and plot is None:
         return None
@@ -145,9 +147,11 @@ def _facts(part: Part) -> list[Facts]:
     run = {
         name.replace("_", " "): part[name].text() for name in ("run_id", "created_utc", "target", "recipe", "status")
     }
+    artifacts = [part["artifact"]["sha256"], *(part[name]["artifact_sha256"] for name in ("profile", "evaluation"))]
     digests = {
         "model": part["source"]["sha256"].text(),
-        "artifact": part["artifact"]["sha256"].text(),
+        "artifact": next((text for found in artifacts if (text := found.text())), None),
+        "evaluation data": part["evaluation"]["dataset_sha256"].text(),
         "bundle": part["bundle"]["sha256"].text() or part["deployment"]["bundle_sha256"].text(),
         "active release": part["deployment"]["active"].text(),
         "previous release": part["deployment"]["previous"].text(),
@@ -157,6 +161,7 @@ def _facts(part: Part) -> list[Facts]:
         Facts(title="Run", entries=tuple((name, text) for name, text in run.items() if text)),
         Facts(title="Digests (SHA-256)", entries=tuple((name, text) for name, text in digests.items() if text)),
         Facts(title="Versions on the host", entries=tuple(sorted(versions))),
+        Facts(title="Plan of the measurement", entries=tuple(part["profile"]["plan"].entries())),
         Facts(title="Environment of the measurement", entries=tuple(part["profile"]["environment"].entries())),
     ]
 

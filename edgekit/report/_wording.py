@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edgekit.core.measurement import Provenance, Validity
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 NOT_MEASURED = "not measured"
 NOT_CHECKED = "not checked"
+NO_REASON = "no reason given"
+NO_INTERVAL = "no interval: it takes two processes"
+MEDIAN = "median"
 
 PLACES = {
     Provenance.MEASURED: "on the device",
@@ -31,7 +35,7 @@ REMARKS = {
     Validity.INVALID: "INVALID: something disturbed the measurement; decide nothing by it.",
 }
 
-_PERCENTILES = {"p50": "median (p50)", "p90": "p90", "p95": "p95", "p99": "p99"}
+_PERCENTILES = {"p50": "p50", "p90": "p90", "p95": "p95", "p99": "p99", "p99_9": "p99.9"}
 _PHASES = {"import_ns": "import of the runtime", "load_ns": "load of the model", "first_ns": "first inference"}
 
 
@@ -81,7 +85,7 @@ def accuracy_row(metric: str, part: Part, *, reason: str | None = None) -> Row:
     """Correct answers in percent with Wilson's interval."""
     value, correct, n = part["value"].number(), part["correct"].count(), part["n"].count()
     if value is None:
-        return Row(metric=metric, value=NOT_MEASURED, note=reason or part["reason"].text() or "no reason given")
+        return Row(metric=metric, value=NOT_MEASURED, note=reason or part["reason"].text() or NO_REASON)
     bounds = [bound.number() for bound in part["ci95"].items()]
     note = f"{correct:,} of {n:,} correct" if correct is not None and n is not None else ""
     return Row(
@@ -124,26 +128,42 @@ def agreement_rows(evaluation: Part) -> list[Row]:
 
 
 def latency_rows(profile: Part) -> list[Row]:
-    """Percentiles with the median's interval, then the phases before the steady state."""
+    """The median with its interval, the percentiles of all samples, then the phases before the steady state."""
     latency, origin, flags = profile["latency_ns"], provenance(profile) or "", validity(profile)
-    rows = []
+    rows = [_median_row(latency)] if latency["p50"].present or latency["median_of_processes"].present else []
     for key, metric in _PERCENTILES.items():
+        if key == "p50" and not latency["median_of_processes"]:
+            continue  # then it is the median above
         time_ns = latency[key].number()
-        if not latency[key].present:
-            continue
-        if time_ns is None:
-            reasons = [profile["latency_reasons"][key].text(), latency["latency_reasons"][key].text()]
-            note = next((reason for reason in reasons if reason), "no reason given")
-            rows.append(Row(metric=metric, value=NOT_MEASURED, note=note))
-            continue
-        bounds = [bound.number() for bound in latency["ci95"].items()] if key == "p50" else []
-        interval = _interval(bounds, format_ns)
-        rows.append(Row(metric=metric, value=format_ns(time_ns), interval=interval, provenance=origin, validity=flags))
+        if time_ns is not None:
+            rows.append(Row(metric=metric, value=format_ns(time_ns)))
+        elif latency[key].present:
+            rows.append(Row(metric=metric, value=NOT_MEASURED, note=_reason(profile, key)))
     for key, metric in _PHASES.items():
         time_ns = profile[key].number()
         if time_ns is not None:
-            rows.append(Row(metric=metric, value=format_ns(time_ns), provenance=origin, validity=flags))
-    return rows
+            rows.append(Row(metric=metric, value=format_ns(time_ns)))
+    return [row if row.value == NOT_MEASURED else replace(row, provenance=origin, validity=flags) for row in rows]
+
+
+def _median_row(latency: Part) -> Row:
+    """The median of the process medians; the interval is of it, not of the median of all samples."""
+    of_processes = latency["median_of_processes"].number()
+    time_ns = latency["p50"].number() if of_processes is None else of_processes
+    if time_ns is None:
+        return Row(metric=MEDIAN, value=NOT_MEASURED, note=NO_REASON)
+    interval = _interval([bound.number() for bound in latency["ci95"].items()], format_ns)
+    return Row(
+        metric=MEDIAN,
+        value=format_ns(time_ns),
+        interval=interval,
+        note="of the processes' medians" if of_processes is not None else "" if interval else NO_INTERVAL,
+    )
+
+
+def _reason(profile: Part, percentile: str) -> str:
+    reasons = (part["latency_reasons"][percentile].text() for part in (profile, profile["latency_ns"]))
+    return next((reason for reason in reasons if reason), NO_REASON)
 
 
 def memory_rows(profile: Part) -> list[Row]:
@@ -152,7 +172,7 @@ def memory_rows(profile: Part) -> list[Row]:
     origin = provenance(memory) or provenance(profile) or ""
     peak, baseline = memory["peak_rss_bytes"].count(), memory["baseline_rss_bytes"].count()
     if peak is None:
-        reason = memory["reason"].text() or profile["memory_reason"].text() or "no reason given"
+        reason = memory["reason"].text() or profile["memory_reason"].text() or NO_REASON
         return [Row(metric="peak", value=NOT_MEASURED, note=reason)]
     rows = [Row(metric="peak", value=format_bytes(peak), provenance=origin, validity=flags, note="resident set")]
     if baseline is not None:
@@ -174,6 +194,8 @@ def deployment_rows(deployment: Part) -> list[Row]:
     if sent is not None:
         note = "the device had this bundle already" if deployment["unchanged"].flag() else ""
         rows.append(Row(metric="sent", value=format_bytes(sent), provenance=Provenance.MEASURED, note=note))
+    if (error := deployment["golden_max_abs_error"].number()) is not None:
+        rows.append(Row(metric="golden run", value=f"{error:.3g}", note="largest difference from this computer"))
     for key, metric in {"active": "active release", "previous": "previous release"}.items():
         if deployment[key].present:
             digest = deployment[key].text()

@@ -16,7 +16,9 @@ _NUMBERS = ("metric", "value", "95 % interval", "from", "note")
 
 def render(page: ReportPage) -> str:
     """The report; what devices and models say cannot become markup, a link or a mention."""
-    lines = [f"# {_escaped(page.title)}", "", _escaped(page.subtitle), ""]
+    lines = [f"# {_escaped(page.title)}", ""]
+    if page.subtitle:
+        lines += [_escaped(page.subtitle), ""]
     if page.failure is not None:
         lines += [f"**This run failed.** {_escaped(page.failure)}", ""]
     for remark in page.remarks:

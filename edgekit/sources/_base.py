@@ -73,7 +73,9 @@ def load_source(path: Path, *, work: Path, isolate: Isolate) -> tuple[Artifact, 
         UnsupportedError: no source knows the format, or the model is damaged.
     """
     copy = _snapshot(path, work)
-    found = isolate.call("edgekit.sources._child:recognise", {"path": str(copy), "shown": str(path)}, what=f"reading {path}")
+    found = isolate.call(
+        "edgekit.sources._child:recognise", {"path": str(copy), "shown": str(path)}, what=f"reading {path}"
+    )
     artifact = Artifact(
         format=found["format"],
         path=copy,
@@ -102,7 +104,9 @@ def _snapshot(path: Path, work: Path) -> Path:
         else:
             shutil.copyfile(path, target)
     if _stamp(path) != before:
-        raise VerificationError(f"the source changed while it was read: {path}", hint="wait for the export to end, try again")
+        raise VerificationError(
+            f"the source changed while it was read: {path}", hint="wait for the export to end, try again"
+        )
     return target
 
 

@@ -58,7 +58,9 @@ def _unknown(file: Path, shown: str) -> UnsupportedError | VerificationError:
         )
     with file.open("rb") as stream:
         head = stream.read(512)
-    looks_like = next((what for magic, place, what in _KNOWN_ELSEWHERE if head[place : place + len(magic)] == magic), None)
+    looks_like = next(
+        (what for magic, place, what in _KNOWN_ELSEWHERE if head[place : place + len(magic)] == magic), None
+    )
     if head[:2] == b"PK":
         names = member_names(file)
         pickled = any(name.endswith("data.pkl") for name in names)

@@ -36,9 +36,13 @@ def check_archive(path: Path) -> None:
             _check_members(path, archive.infolist())
             broken = archive.testzip()
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError) as cause:
-        raise UnsupportedError(f"{path.name} is a damaged zip archive: {cause}", hint="save or copy the model again") from cause
+        raise UnsupportedError(
+            f"{path.name} is a damaged zip archive: {cause}", hint="save or copy the model again"
+        ) from cause
     if broken is not None:
-        raise VerificationError(f"{path.name}: member {broken!r} fails its checksum", hint="save or copy the model again")
+        raise VerificationError(
+            f"{path.name}: member {broken!r} fails its checksum", hint="save or copy the model again"
+        )
 
 
 def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
@@ -56,7 +60,7 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
             raise VerificationError(f"{path.name}: member {member.filename!r} leads out of the archive", hint=hint)
         if member.file_size > _SMALL_BYTES and member.file_size > MAX_RATIO * max(member.compress_size, 1):
             raise VerificationError(
-                f"{path.name}: member {member.filename!r} unpacks to {member.file_size:,} bytes from {member.compress_size:,}",
+                f"{path.name}: {member.filename!r} unpacks {member.compress_size:,} bytes to {member.file_size:,}",
                 hint=hint,
             )
     if sum(member.file_size for member in members) > _MAX_UNPACKED_BYTES:

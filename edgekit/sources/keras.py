@@ -46,7 +46,9 @@ class Keras(Source):
 
 def _read_json(archive: zipfile.ZipFile, name: str, path: Path) -> Any:
     if archive.getinfo(name).file_size > _MAX_CONFIG_BYTES:
-        raise VerificationError(f"{path.name}: {name} is larger than {_MAX_CONFIG_BYTES >> 20} MiB", hint="do not use it")
+        raise VerificationError(
+            f"{path.name}: {name} is larger than {_MAX_CONFIG_BYTES >> 20} MiB", hint="do not use it"
+        )
     try:
         return json.loads(archive.read(name))
     except (ValueError, RecursionError) as cause:
@@ -71,7 +73,11 @@ def _refuse_code(entry: dict[str, Any], path: Path) -> None:
             f"{path.name} holds a {class_name} layer, which runs code from the file when it is loaded",
             hint="replace it by a built-in layer, or export the model as a SavedModel where you trust it",
         )
-    if isinstance(module, str) and isinstance(class_name, str) and module.partition(".")[0] not in ("keras", "builtins"):
+    if (
+        isinstance(module, str)
+        and isinstance(class_name, str)
+        and module.partition(".")[0] not in ("keras", "builtins")
+    ):
         raise VerificationError(
             f"{path.name} wants the class {class_name} of the Python module {module!r}",
             hint="only built-in Keras layers are loaded; export the model as a SavedModel where you trust it",

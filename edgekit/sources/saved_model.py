@@ -16,7 +16,7 @@ _FILE_OR_CODE_OPS = frozenset(
     TextLineDataset FixedLengthRecordDataset FixedLengthRecordDatasetV2 TFRecordDataset TFRecordDatasetV2 SqlDataset
     CSVDataset CSVDatasetV2 MatchingFilesDataset SaveDataset SaveDatasetV2 LoadDataset DebugIdentityV2 DebugIdentityV3
     CreateSummaryFileWriter CreateSummaryDbWriter Save SaveSlices SnapshotDataset SnapshotDatasetV2
-    """.split()
+    """.split()  # noqa: SIM905 -- easier to read as words
 )
 SIGNATURE = "serving_default"
 
@@ -38,11 +38,16 @@ class SavedModel(Source):
         try:
             message.ParseFromString((path / "saved_model.pb").read_bytes())
         except DecodeError as cause:
-            raise UnsupportedError(f"{path.name}/saved_model.pb is damaged: {cause}", hint="export the model again") from cause
+            raise UnsupportedError(
+                f"{path.name}/saved_model.pb is damaged: {cause}", hint="export the model again"
+            ) from cause
         if not message.meta_graphs:
             raise UnsupportedError(f"{path.name}/saved_model.pb holds no graph", hint="export the model again")
         graph = message.meta_graphs[0]
-        nodes = [*graph.graph_def.node, *(node for function in graph.graph_def.library.function for node in function.node_def)]
+        nodes = [
+            *graph.graph_def.node,
+            *(node for function in graph.graph_def.library.function for node in function.node_def),
+        ]
         unsafe = sorted({node.op for node in nodes} & _FILE_OR_CODE_OPS)
         if unsafe:
             raise VerificationError(
@@ -52,7 +57,8 @@ class SavedModel(Source):
         if SIGNATURE not in graph.signature_def:
             known = ", ".join(sorted(graph.signature_def)) or "none"
             raise UnsupportedError(
-                f"{path.name} has no signature {SIGNATURE!r}; it has {known}", hint="export it with model.export(folder)"
+                f"{path.name} has no signature {SIGNATURE!r}; it has {known}",
+                hint="export it with model.export(folder)",
             )
         signature = graph.signature_def[SIGNATURE]
         return Signature(inputs=_specs(signature.inputs), outputs=_specs(signature.outputs))

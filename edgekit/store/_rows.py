@@ -70,10 +70,13 @@ def from_run(document: Mapping[str, Any], measurement: Measurement | None) -> di
     return {
         "command": _command(document.get("command")),
         "status": _status(document),
-        "device": _text(deployment.get("device")) or (measurement.device if measurement else None),
+        "device": _text(deployment.get("device"))
+        or _text(document.get("device"))
+        or (measurement.device if measurement else None),
         "target": _text(document.get("target")) or _text(_mapping(document.get("target")).get("name")),
         "model_digest": _text(_mapping(document.get("source")).get("sha256")),
         "artifact_digest": _text(_mapping(document.get("artifact")).get("sha256"))
+        or _text(document.get("artifact_sha256"))
         or (measurement.artifact_digest if measurement else None),
         "bundle_digest": _text(_mapping(document.get("bundle")).get("sha256"))
         or _text(deployment.get("bundle_sha256")),

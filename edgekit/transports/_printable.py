@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
-
-_UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-"""Unicode categories that move cursors, hide or reorder text: controls, formats (bidi), surrogates, separators."""
-
 
 def printable(text: str | bytes, *, limit: int = 500) -> str:
-    """The text with every character that is not plainly visible as an escape, cut after `limit` characters.
+    """The text with every control, bidi mark, surrogate and odd space as an escape, cut after `limit` characters.
 
     Args:
         text: what a device said; bytes are read as UTF-8, wrong ones become escapes.
@@ -18,7 +13,5 @@ def printable(text: str | bytes, *, limit: int = 500) -> str:
     if isinstance(text, bytes):
         text = text[: 4 * limit + 4].decode("utf-8", errors="backslashreplace")
     cut = text[: limit + 1]
-    shown = "".join(
-        char.encode("unicode_escape").decode("ascii") if unicodedata.category(char) in _UNSAFE else char for char in cut
-    )
+    shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in cut)
     return shown if len(shown) <= limit else shown[:limit] + "…"

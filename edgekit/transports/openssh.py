@@ -26,7 +26,9 @@ _ALIAS = "edgekit-device"
 
 _SIGNATURES = {"ssh-rsa": "rsa-sha2-512,rsa-sha2-256"}
 _AUTHENTICATED = b"Authenticated to "
-_CHATTER = re.compile(r"^(?:Authenticated to .*|Transferred: sent .*|Bytes per second: .*)\r?\n", re.MULTILINE)
+_CHATTER = re.compile(
+    r"(?:Authenticated to .*|Transferred: sent \d+, received \d+ bytes, .*|Bytes per second: sent [\d.]+, .*)\r?\n"
+)
 """What LogLevel VERBOSE adds."""
 
 _NO_CIPHERS = "-3des-cbc,aes*-cbc"

@@ -92,4 +92,6 @@ def is_fully_integer(model: Model) -> bool:
 
 def has_float_weights(model: Model) -> bool:
     """Whether the trained values are float32, so that compression has something to do."""
-    return any(tensor.is_constant and tensor.dtype == "float32" and tensor.elements > 1 for tensor in model.main.tensors)
+    return any(
+        tensor.is_constant and tensor.dtype == "float32" and tensor.elements > 1 for tensor in model.main.tensors
+    )

@@ -8,15 +8,9 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from edgekit.core.errors import UnsupportedError
+from edgekit.core.errors import MalformedModelError
 
 _SIZES = {"b": 1, "B": 1, "h": 2, "H": 2, "i": 4, "I": 4, "q": 8, "Q": 8, "f": 4}
-
-
-class MalformedModelError(UnsupportedError):
-    """The bytes are not what the format allows."""
-
-    code = "E_MALFORMED_MODEL"
 
 
 @dataclass(frozen=True)

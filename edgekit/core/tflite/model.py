@@ -151,7 +151,9 @@ def _buffer_data(table: Table, data: bytes) -> memoryview:
     offset, size = table.scalar(1, "Q"), table.scalar(2, "Q")
     if offset > 1:  # models above 2 GiB keep their values behind the flatbuffer
         if offset + size > len(data):
-            raise MalformedModelError(f"a buffer of {size} bytes lies past the end of the file", hint="is the file cut?")
+            raise MalformedModelError(
+                f"a buffer of {size} bytes lies past the end of the file", hint="is the file cut?"
+            )
         return memoryview(data)[offset : offset + size]
     return table.blob(0)
 
@@ -185,7 +187,8 @@ def _check_weights(operator: Operator, tensors: Sequence[Tensor]) -> None:
     weights = tensors[operator.inputs[1]]
     if operator.inputs[1] >= 0 and weights.shape and not weights.elements:
         raise MalformedModelError(
-            f"the weights {weights.name!r} of {operator.name} have the shape {list(weights.shape)}", hint="convert it again"
+            f"the weights {weights.name!r} of {operator.name} have the shape {list(weights.shape)}",
+            hint="convert it again",
         )
     required = operator.inputs[:2]
     if -1 in required:
@@ -219,7 +222,9 @@ def _tensor(index: int, table: Table, buffers: Sequence[memoryview]) -> Tensor:
     if any(size < 0 for size in shape) or math.prod(shape) > _MAX_ELEMENTS:
         raise MalformedModelError(f"tensor {name!r} has the impossible shape {list(shape)}", hint="convert it again")
     if buffer_index >= len(buffers):
-        raise MalformedModelError(f"tensor {name!r} uses buffer {buffer_index} of {len(buffers)}", hint="convert it again")
+        raise MalformedModelError(
+            f"tensor {name!r} uses buffer {buffer_index} of {len(buffers)}", hint="convert it again"
+        )
     dtype, data = TENSOR_TYPES[type_number], buffers[buffer_index]
     if table.table(6) is None and len(data) and dtype in _BITS:  # sparse tensors hold fewer bytes than their shape says
         needed = (math.prod(shape) * _BITS[dtype] + 7) // 8
@@ -240,7 +245,9 @@ def _quantization(name: str, shape: tuple[int, ...], dtype: str, table: Table | 
     zero_points = table.integers(3, "q") or (0,) * len(scales)
     axis = table.scalar(6, "i")
     if any(not math.isfinite(scale) or scale <= 0 for scale in scales):
-        raise MalformedModelError(f"tensor {name!r} has a scale that is not a positive number", hint="quantize it again")
+        raise MalformedModelError(
+            f"tensor {name!r} has a scale that is not a positive number", hint="quantize it again"
+        )
     low, high = _ZERO_POINTS.get(dtype, (-(2**31), 2**31 - 1))
     if any(not low <= point <= high for point in zero_points):
         raise MalformedModelError(f"tensor {name!r} has a zero point out of range", hint="quantize it again")
@@ -249,5 +256,7 @@ def _quantization(name: str, shape: tuple[int, ...], dtype: str, table: Table | 
             f"tensor {name!r} has {len(scales)} scales and {len(zero_points)} zero points", hint="quantize it again"
         )
     if len(scales) > 1 and (axis < 0 or axis >= len(shape) or shape[axis] != len(scales)):
-        axis = next((place for place, size in enumerate(shape) if size == len(scales)), 0)  # a known fault of old converters
+        axis = next(
+            (place for place, size in enumerate(shape) if size == len(scales)), 0
+        )  # a known fault of old converters
     return Quantization(scales=scales, zero_points=zero_points, axis=axis)

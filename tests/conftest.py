@@ -1,0 +1,92 @@
+"""What all tests share: folders of their own, the quickstart model, emulated devices, and no silent skips in CI."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import platformdirs
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared"
+SHARED_IS_MISSING = "the shared material is not beside the project"
+_ALLOWED_IN_CI = (SHARED_IS_MISSING, "long: run with scripts/test --full")
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache whose artifacts are this session's own; downloads and machine images stay between sessions."""
+    own = tmp_path_factory.mktemp("cache")
+    lasting = platformdirs.user_cache_path("edgekit")
+    for name in ("emulators", "wheels"):
+        (lasting / name).mkdir(parents=True, exist_ok=True)
+        (own / name).symlink_to(lasting / name)
+    return own
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+    cache_dir: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    """Each test has its own inventory, results and local device; nothing of the user's is read or written."""
+    own = tmp_path_factory.mktemp("edgekit")
+    for name in ("STATE", "DATA", "CONFIG"):
+        monkeypatch.setenv(f"EDGEKIT_{name}_DIR", str(own / name.lower()))
+    monkeypatch.setenv("EDGEKIT_CACHE_DIR", str(cache_dir))
+    monkeypatch.setenv("EDGEKIT_LOCAL_ROOT", str(own / "local-device"))
+    monkeypatch.setenv("EDGEKIT_KNOWN_HOSTS", str(own / "known_hosts"))
+    for name in ("EDGEKIT_TARGET", "EDGEKIT_DEVICE", "EDGEKIT_RECIPE", "EDGEKIT_KEY", "EDGEKIT_PLUGINS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with quickstart.keras, train.npz and test.npz, trained once a session."""
+    folder = tmp_path_factory.mktemp("quickstart")
+    script = ROOT / "examples" / "quickstart" / "train.py"
+    subprocess.run([sys.executable, str(script), str(folder)], check=True, capture_output=True, timeout=300)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The real models and data beside the project."""
+    if not SHARED.is_dir():
+        pytest.skip(SHARED_IS_MISSING)
+    return SHARED
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI a skip that an installed package would have prevented is a failure."""
+    if os.environ.get("CI") != "true":
+        return
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    reasons = [str(report.longrepr[2]) for report in (reporter.stats.get("skipped", []) if reporter else [])]
+    unexpected = [reason for reason in reasons if not any(allowed in reason for allowed in _ALLOWED_IN_CI)]
+    if unexpected:
+        reporter.write_line(f"these skips are not allowed in CI: {sorted(set(unexpected))}", red=True)
+        session.exitstatus = 1
+
+
+def edgekit(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a user does."""
+    return subprocess.run(
+        [sys.executable, "-m", "edgekit.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        **options,  # type: ignore[call-overload]
+    )
+
+
+@pytest.fixture
+def run_edgekit() -> Iterator[object]:
+    """`edgekit(...)` as a fixture."""
+    yield edgekit
