@@ -7,6 +7,8 @@ import importlib
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -55,8 +57,11 @@ class Registry:
         return sorted(self.files())
 
     def summary(self, name: str) -> str:
-        """The first line of a plug-in's module docstring, read without importing it."""
-        docstring = ast.get_docstring(ast.parse(self.files()[name].read_text(encoding="utf-8"))) or ""
+        """The first line of a plug-in's module docstring, read without importing it; empty for a broken file."""
+        try:
+            docstring = ast.get_docstring(ast.parse(self.files()[name].read_text(encoding="utf-8"))) or ""
+        except (SyntaxError, ValueError):
+            return ""  # a listing goes on; `load` says what is wrong
         return docstring.partition("\n")[0]
 
     def load(self, name: str) -> Any:
@@ -64,7 +69,7 @@ class Registry:
 
         Raises:
             UnsupportedError: no plug-in has this name.
-            ConfigurationError: the module does not define the attribute.
+            ConfigurationError: the module fails, or does not define the attribute.
         """
         file = self.files().get(name)
         if file is not None:
@@ -75,7 +80,8 @@ class Registry:
                 )
             return getattr(module, self.attribute)
         for entry in entry_points(group=f"edgekit.{self.kind}", name=name):
-            return entry.load()
+            with _plugin_errors(entry.value):
+                return entry.load()
         raise UnsupportedError(
             f"there is no {self.kind} plug-in {name!r}",
             hint=did_you_mean(name, self.names()) or f"known: {', '.join(self.names())}",
@@ -92,9 +98,25 @@ class Registry:
             if plugin_spec is None or plugin_spec.loader is None:
                 raise ConfigurationError(f"{file} cannot be imported", hint="is it a Python file?")
             module = importlib.util.module_from_spec(plugin_spec)
-            sys.modules[qualified] = module
-            plugin_spec.loader.exec_module(module)
+            sys.modules[qualified] = module  # before it runs: dataclasses look their module up
+            try:
+                with _plugin_errors(str(file)):
+                    plugin_spec.loader.exec_module(module)
+            except BaseException:
+                del sys.modules[qualified]
+                raise
         return sys.modules[qualified]
+
+
+@contextmanager
+def _plugin_errors(shown: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as cause:  # whatever a stranger's module raises
+        raise ConfigurationError(
+            f"the plug-in {shown} cannot be loaded: {type(cause).__name__}: {cause}",
+            hint="mend it, or take it out of EDGEKIT_PLUGINS or of the environment",
+        ) from cause
 
 
 PASSES = Registry(kind="passes", package="edgekit.passes", attribute="PASS")

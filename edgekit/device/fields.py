@@ -152,6 +152,10 @@ class Fields:
         """An object."""
         return Fields(self._get(key), f"{self._where}.{key}")
 
+    def optional_fields(self, key: str) -> Fields | None:
+        """An object or null."""
+        return None if self._get(key) is None else self.fields(key)
+
     def free_form(self, key: str) -> Mapping[str, Any]:
         """An object of free form, safe to print."""
         value = self._get(key)

@@ -74,7 +74,7 @@ class Hello:
 
 @dataclass(frozen=True, kw_only=True)
 class LockHolder:
-    """Who holds the device, and for how long."""
+    """Who holds the device, and for how long; pid 0 is unknown."""
 
     pid: int
     since_s: float
@@ -121,10 +121,14 @@ class Status:
 
     Attributes:
         manifest: text of the active release's manifest, when it was asked for.
-        pending: an activation that was cut off, and what is known of it.
+        releases: newest first.
+        pending: an activation that was cut off.
+        free_inodes: None where the file system does not count them.
         durable: false when the root folder forgets at a reboot (tmpfs, overlay).
         runtimes: as the last probe found them.
         counter: the rollback floor.
+        failed: releases that were refused or rolled back, and why.
+        bundles: installed runtimes, newest first.
     """
 
     active: str | None
@@ -134,18 +138,20 @@ class Status:
     pending: str | None
     free_bytes: int
     total_bytes: int
-    free_inodes: int
+    free_inodes: int | None
     durable: bool
     warnings: tuple[str, ...]
     locked_by: LockHolder | None
     agent: str
     runtimes: Mapping[str, RuntimeFacts]
     counter: int
+    failed: Mapping[str, str]
+    bundles: tuple[str, ...]
 
     @classmethod
     def parse(cls, fields: Fields) -> Status:
         """Read the answer to `status`."""
-        lock = fields.fields("locked_by") if fields.has("locked_by") else None
+        lock, failed = fields.optional_fields("locked_by"), fields.fields("failed")
         return cls(
             active=fields.optional_digest("active"),
             previous=fields.optional_digest("previous"),
@@ -154,13 +160,15 @@ class Status:
             pending=fields.optional_digest("pending"),
             free_bytes=fields.integer("free_bytes"),
             total_bytes=fields.integer("total_bytes"),
-            free_inodes=fields.integer("free_inodes"),
+            free_inodes=fields.optional_integer("free_inodes"),
             durable=fields.boolean("durable"),
             warnings=fields.texts("warnings"),
             locked_by=LockHolder(pid=lock.integer("pid"), since_s=lock.number("since_s")) if lock else None,
             agent=fields.digest("agent"),
             runtimes=_runtimes(fields.fields("runtimes")),
             counter=fields.integer("counter"),
+            failed={printable(digest, limit=64): failed.text(digest) for digest in failed.names()},
+            bundles=fields.digests("bundles"),
         )
 
 
@@ -205,7 +213,7 @@ class Activation:
     @classmethod
     def parse(cls, fields: Fields) -> Activation:
         """Read the answer to `activate`."""
-        golden = fields.fields("golden") if fields.has("golden") else None
+        golden = fields.optional_fields("golden")
         return cls(
             active=fields.optional_digest("active"),
             previous=fields.optional_digest("previous"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit.emulators._commands import PATH
@@ -28,6 +29,7 @@ _PACKAGE_OF = {
     "taskset": "util-linux",
     "unshare": "util-linux",
 }
+_CAP_SYS_ADMIN = 21  # capabilities(7)
 _INSTALL = "sudo apt-get -o DPkg::Lock::Timeout=400 install -y --no-install-recommends"
 
 
@@ -48,7 +50,15 @@ def missing_keyring() -> list[Missing]:
 
 
 def missing_root() -> list[Missing]:
-    """Root rights."""
-    if os.geteuid() == 0:
-        return []
-    return [Missing(what="root rights", remedy="run it as root, or use --backend system, which needs none")]
+    """Root rights, with the one that root in a container often lacks."""
+    if os.geteuid() != 0:
+        return [Missing(what="root rights", remedy="run it as root, or use --backend system, which needs none")]
+    if not _may_mount():
+        return [Missing(what="the right to mount", remedy="run the container --privileged, or use --backend system")]
+    return []
+
+
+def _may_mount() -> bool:
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    effective = next(line.split()[1] for line in status.splitlines() if line.startswith("CapEff:"))
+    return bool(int(effective, 16) >> _CAP_SYS_ADMIN & 1)

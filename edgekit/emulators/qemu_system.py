@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _PROGRAMS = (QEMU, "qemu-img", "mke2fs", "apt-get", "dpkg-deb", "tar")
 _BOOT_TIMEOUT_S = 180.0
-_RESUME_TIMEOUT_S = 30.0
+_RESUME_TIMEOUT_S = 90.0
 
 
 class SystemModeEmulator(Emulator):

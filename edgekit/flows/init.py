@@ -58,7 +58,7 @@ def write_project(
     if target is not None:
         load_target(target, project_dir=folder)
     text = _TEMPLATE.format(
-        target=_line("target", target, "rpi4"),
+        target=_line("target", target, "my_board"),
         model=_line("path", None if model is None else str(model), "model.keras"),
         calibration=_line("calibration", calibration, "train.npz"),
         evaluation=_line("evaluation", evaluation, "test.npz"),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from edgekit.config.recipes import list_recipes, load_recipe
-from edgekit.core.recipe import Recipe
 from edgekit.core.registry import PASSES
+
+if TYPE_CHECKING:
+    from edgekit.core.recipe import Recipe
 
 FOLDER = Path(__file__).resolve().parents[2] / "edgekit" / "recipes"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.toml"))

@@ -8,16 +8,19 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from edgekit.config.recipes import list_recipes
 from edgekit.config.targets import list_targets, load_target
-from edgekit.core.target import Target
 from edgekit.core.units import parse_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from edgekit.core.target import Target
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = sorted(path.stem for path in (ROOT / "targets").glob("*.toml"))

@@ -140,9 +140,7 @@ def test_python_api_does_what_the_command_line_does(rpi4: DeviceEntry, quickstar
     assert evaluation.accuracy.value > 0.9
 
 
-def test_deploy_refuses_a_device_of_another_architecture(
-    edgekit: Edgekit, rpi4: DeviceEntry, quickstart: Path
-) -> None:
+def test_deploy_refuses_a_device_of_another_architecture(edgekit: Edgekit, rpi4: DeviceEntry, quickstart: Path) -> None:
     model = quickstart / "quickstart.keras"
 
     error = edgekit("deploy", model, "-t", "rpi4", "-d", "local", "--recipe", "dynamic", fails=14)["error"]

@@ -6,11 +6,13 @@ Format: https://flatbuffers.dev/internals/ (little-endian; tables point to vtabl
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edgekit.core.errors import MalformedModelError
 
 _SIZES = {"b": 1, "B": 1, "h": 2, "H": 2, "i": 4, "I": 4, "q": 8, "Q": 8, "f": 4}
+_MAX_REUSE = 4  # bytes handed out per byte of file: writers share strings, a hostile file lets every table share one list
+_SMALL_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,15 @@ class Buffer:
     """The bytes of a file with checked reads."""
 
     data: bytes | memoryview
+    _spent: list[int] = field(default_factory=lambda: [0], compare=False, repr=False)
+
+    def spend(self, size_bytes: int) -> None:
+        """Account for a copy of so many bytes, so that overlapping lists cannot make a small file a huge model."""
+        self._spent[0] += size_bytes
+        if self._spent[0] > _MAX_REUSE * len(self.data) + _SMALL_BYTES:
+            raise MalformedModelError(
+                "the model is damaged: its lists overlap", hint="fetch or convert the model again and compare its sha256"
+            )
 
     def read(self, kind: str, position: int) -> int | float:
         """One little-endian scalar; `kind` is a struct character."""
@@ -86,6 +97,7 @@ class Table:
     def vector(self, index: int, kind: str) -> tuple[int | float, ...]:
         """A vector of scalars."""
         start, length = self._vector(index, _SIZES[kind])
+        self.buffer.spend(length * _SIZES[kind])
         return struct.unpack_from(f"<{length}{kind}", self.buffer.data, start) if length else ()
 
     def integers(self, index: int, kind: str) -> tuple[int, ...]:
@@ -99,10 +111,13 @@ class Table:
 
     def string(self, index: int) -> str:
         """A string field; bytes that are not UTF-8 are replaced."""
-        return bytes(self.blob(index)).decode("utf-8", "replace")
+        blob = self.blob(index)
+        self.buffer.spend(len(blob))
+        return bytes(blob).decode("utf-8", "replace")
 
     def tables(self, index: int) -> list[Table]:
         """A vector of tables."""
         start, length = self._vector(index, 4)
+        self.buffer.spend(4 * length)
         places = range(start, start + 4 * length, 4)
         return [Table(self.buffer, place + self.buffer.integer("I", place)) for place in places]

@@ -208,6 +208,8 @@ def _operator(table: Table, codes: Sequence[tuple[str, int, bool]], tensors: int
     name, version, is_custom = codes[code]
     inputs, outputs = table.integers(1, "i"), table.integers(2, "i")
     _check_indices(inputs, tensors, f"an input of {name}", optional=True)
+    if inputs[:1] == (-1,):  # only later inputs may be left out; kernels do not look (CVE-2020-15211)
+        raise MalformedModelError(f"{name} lacks a required input", hint="convert the model again")
     _check_indices(outputs, tensors, f"an output of {name}", optional=False)
     return Operator(name=name, version=version, is_custom=is_custom, inputs=inputs, outputs=outputs)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgekit.core.errors import EdgekitError, InputError, VerificationError
+from edgekit.core.errors import InputError, VerificationError
 from edgekit.data import load_dataset
 from edgekit.data.npz import choose_arrays
 
@@ -170,7 +171,7 @@ def test_zip_bomb_is_refused_before_it_is_unpacked(save_zip):
 
 
 def test_constant_labels_are_no_bomb(save_zip):
-    path = save_zip(("x", np.arange(300_000)), ("y", np.zeros(300_000, np.int64)), compression=zipfile.ZIP_DEFLATED)
+    path = save_zip(("x", np.arange(30_000)), ("y", np.zeros(30_000, np.int64)), compression=zipfile.ZIP_DEFLATED)
 
     assert load_dataset(str(path)).classes == 1
 
@@ -184,7 +185,9 @@ def test_header_that_announces_more_than_there_is_allocates_nothing(save_zip):
         load_dataset(str(save_zip(("x", npy_header("(1000, 1)") + bytes(16)))))
 
 
-@pytest.mark.parametrize("shape", ["(-1, 4)", "(2,", "__import__('os')", "(2.0, 3)", "('a',)", "(True, 4)"])
+@pytest.mark.parametrize(
+    "shape", ["(-1, 4)", "(-2, -2)", "(2,", "__import__('os')", "(2.0, 3)", "('a',)", "(True, 4)", "4", "()" * 9]
+)
 def test_header_that_is_no_header_is_refused(save_zip, shape):
     with pytest.raises(VerificationError):
         load_dataset(str(save_zip(("x", npy_header(shape) + bytes(16)))))
@@ -241,10 +244,8 @@ def test_damaged_archive_is_refused_or_read_but_never_crashes(tmp_path_factory, 
             content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     (folder / "damaged.npz").write_bytes(content)
 
-    try:
+    with suppress(InputError, VerificationError):
         load_dataset("damaged.npz", folder=folder)
-    except EdgekitError as error:
-        assert error.exit_code in (3, 4)
 
 
 @pytest.mark.shared_data

@@ -120,7 +120,7 @@ def test_choose_takes_each_sample_once_and_balances_classes(labels, n, seed, lab
 
 @pytest.mark.parametrize("n", [0, -1])
 def test_choose_refuses_to_take_none(n):
-    with pytest.raises(InputError, match="at least one|cannot take"):
+    with pytest.raises(InputError, match="cannot take"):
         choose(5, n, seed=0)
 
 

@@ -63,6 +63,12 @@ def test_bytes_are_moved_into_int8():
     assert y.tolist() == [[-128, 0, 127]]
 
 
+def test_values_between_integers_go_to_the_nearest_even_one():
+    y = Preprocessing(scale=0.5, dtype="uint8").apply(np.array([[1, 3, 4, 5]], np.uint8))
+
+    assert y.tolist() == [[0, 2, 2, 2]]
+
+
 def test_std_that_is_not_positive_is_refused():
     with pytest.raises(InputError, match="not positive"):
         Preprocessing(std=(1.0, 0.0))

@@ -37,7 +37,7 @@ def test_headline_has_one_number_for_each_question(document):
     assert [(row.metric, row.value) for row in page.headline] == [
         ("Size: artifact", "52.7 KiB"),
         ("Accuracy: artifact on emu-pi5 (emulated)", "91.10 %"),
-        ("Latency in the emulator (not the device's): median (p50)", "3.23 ms"),
+        ("Latency in the emulator (not the device's): median", "3.23 ms"),
         ("Memory in the emulator (not the device's): peak", "56.0 MiB"),
     ]
 
@@ -62,7 +62,7 @@ def test_measured_latency_is_the_devices(document):
     page = build_page(document)
 
     assert _section(page, "Latency").title == "Latency on the device"
-    assert _row(page, "Latency", "median (p50)").validity == ("VALID",)
+    assert _row(page, "Latency", "median").validity == ("VALID",)
     assert _row(page, "Accuracy", "time for the whole set").value == "14.2 s"
     assert page.remarks == ()
 
@@ -76,8 +76,56 @@ def test_percentile_with_too_few_samples_says_why(document):
 def test_only_the_median_has_the_interval(document):
     page = build_page(document)
 
-    assert _row(page, "Latency", "median (p50)").interval == "3.12 – 3.3 ms"
+    assert _row(page, "Latency", "median").interval == "3.12 – 3.3 ms"
     assert _row(page, "Latency", "p90").interval == ""
+
+
+def test_median_of_processes_wins_and_takes_the_interval(document):
+    document["profile"]["latency_ns"]["median_of_processes"] = 3_300_000
+
+    page = build_page(document)
+
+    median = _row(page, "Latency", "median")
+    assert (median.value, median.interval, median.note) == ("3.3 ms", "3.12 – 3.3 ms", "of the processes' medians")
+    assert (_row(page, "Latency", "p50").value, _row(page, "Latency", "p50").interval) == ("3.23 ms", "")
+
+
+def test_median_of_one_process_has_no_interval_and_says_so(document):
+    document["profile"]["latency_ns"] |= {"ci95": None, "median_of_processes": None}
+
+    row = _row(build_page(document), "Latency", "median")
+
+    assert (row.value, row.interval, row.note) == ("3.23 ms", "", "no interval: it takes two processes")
+
+
+def test_median_that_was_not_measured_has_no_provenance(document):
+    document["profile"]["latency_ns"] = {"p50": None, "p99_9": None}
+
+    page = build_page(document)
+
+    for metric in ("median", "p99.9"):
+        row = _row(page, "Latency", metric)
+        assert (row.value, row.provenance, row.validity) == ("not measured", "", ())
+
+
+@pytest.mark.parametrize("part", ["profile", "evaluation"])
+def test_document_of_one_part_names_the_device_and_the_artifact(document, part: str):
+    page = build_page({part: {**document[part], "device": "bench-1", "artifact_sha256": "a" * 64}})
+
+    assert page.title == "run on bench-1"
+    assert ("artifact", "a" * 64) in [entry for facts in page.facts for entry in facts.entries]
+
+
+def test_warnings_are_remarks(document):
+    page = build_page({**document, "warnings": ["too few samples", "", 7]})
+
+    assert page.remarks[-1] == "too few samples"
+
+
+def test_deployment_shows_the_golden_run(document):
+    document["deployment"]["golden_max_abs_error"] = 0.00390625
+
+    assert _row(build_page(document), "Deployment", "golden run").value == "0.00391"
 
 
 def test_every_time_carries_its_flags(document):
@@ -95,7 +143,7 @@ def test_measurement_without_flags_is_not_checked(document):
 @pytest.mark.parametrize(
     ("change", "section", "metric", "reason"),
     [
-        ({"profile": None, "profile_reason": "--no-profile"}, "Latency", "median (p50)", "--no-profile"),
+        ({"profile": None, "profile_reason": "--no-profile"}, "Latency", "median", "--no-profile"),
         ({"profile": {"memory": {"peak_rss_bytes": None, "reason": "no /proc"}}}, "Memory", "peak", "no /proc"),
         ({"accuracy": None, "accuracy_reason": "no data"}, "Accuracy", "artifact on the host", "no data"),
         ({"evaluation": None, "evaluation_reason": "no labels"}, "Accuracy", "artifact on emu-pi5", "no labels"),
@@ -200,5 +248,5 @@ def test_facts_name_versions_digests_and_environment(document):
 def test_empty_document_makes_an_empty_page():
     page = build_page({})
 
-    assert (page.title, page.subtitle, page.command) == ("model", "", "")
+    assert (page.title, page.subtitle, page.command) == ("run", "", "")
     assert page.sections == page.headline == page.facts == page.remarks == ()

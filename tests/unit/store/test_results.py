@@ -82,6 +82,12 @@ def test_run_of_parts_that_are_missing_or_of_another_shape(store: ResultStore):
     assert (run.command, run.device, run.artifact_digest, run.model_digest) == (None, None, None, None)
 
 
+def test_run_of_one_measurement_is_found_by_device_and_artifact(store: ResultStore):
+    run_id = store.record({"schema": "edgekit.evaluate/1", "device": "bench-1", "artifact_sha256": "2" * 64})
+
+    assert [run.run_id for run in store.find(device="bench-1", artifact_digest="2" * 64)] == [run_id]
+
+
 def test_text_that_utf8_cannot_carry_is_kept_in_the_document(store: ResultStore):
     document = {"deployment": {"device": "b\udcff"}, "note": "\udcff"}
 
