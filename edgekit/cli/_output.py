@@ -72,6 +72,16 @@ def output_options(function: F) -> F:
     return function
 
 
+def gate(document: Mapping[str, Any]) -> int:
+    """Exit code of a run with budgets: 1 when one is exceeded; says which on stderr."""
+    failed = [verdict for verdict in document["verdicts"] if verdict["outcome"] == "fail"]
+    for verdict in failed:
+        click.echo(
+            f"budget exceeded: {verdict['metric']} is {verdict['value']:g}, the limit is {verdict['limit']:g}", err=True
+        )
+    return 1 if failed else 0
+
+
 def show_error(error: EdgekitError, *, as_json: bool, debug: bool) -> None:
     """What went wrong and what to do, on stderr; with `as_json` also as a document on stdout."""
     if debug:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from edgekit.cli._output import Output, output_options
+from edgekit.cli._output import Output, gate, output_options
 from edgekit.cli._settings import choose, compile_options, data_options, project_options, target_options
 
 
@@ -27,7 +27,7 @@ def command(
     quiet: bool,
     verbose: bool,
     **flags: Any,
-) -> None:
+) -> int:
     """Compress MODEL for a target and write a bundle.
 
     MODEL is a Keras 3 file, a SavedModel folder or a .tflite. Without --recipe the target's own is taken; int8 needs
@@ -50,3 +50,4 @@ def command(
         click.echo(f"bundle  {document['bundle']['path']}  {document['bundle']['sha256'][:12]}")
 
     output.show(document, draw)
+    return gate(document)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from edgekit.cli._output import Output, output_options
+from edgekit.cli._output import Output, gate, output_options
 from edgekit.cli._settings import (
     choose,
     compile_options,
@@ -45,7 +45,7 @@ def command(
     quiet: bool,
     verbose: bool,
     **flags: Any,
-) -> None:
+) -> int:
     """Compile MODEL, deploy it, and measure it on the device.
 
     MODEL is a model as for `edgekit compile`, or a bundle. The activation is atomic: whatever happens, the device runs
@@ -94,3 +94,4 @@ def command(
             click.echo(f"active  {document['deployment']['active'][:12]} on {entry.name}")
 
     output.show(document, draw)
+    return gate(document)

@@ -80,8 +80,9 @@ def require_readable(path: Path, *, what: str, folder_allowed: bool = False) -> 
     try:
         kind = path.stat().st_mode
     except OSError as cause:
-        reason = "is a dangling link" if path.is_symlink() else f"cannot be read: {cause.strerror}"
-        if isinstance(cause, FileNotFoundError) and not path.is_symlink():
+        is_link = os.path.islink(path)  # noqa: PTH114 -- Path's raises on a name that is too long
+        reason = "is a dangling link" if is_link else f"cannot be read: {cause.strerror}"
+        if isinstance(cause, FileNotFoundError) and not is_link:
             reason = "does not exist"
         raise InputError(f"the {what} {path} {reason}", hint="check the path") from cause
     if stat.S_ISDIR(kind) and not folder_allowed:

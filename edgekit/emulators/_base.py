@@ -198,7 +198,12 @@ class Emulator(ABC):
             on_event=on_event,
             register=register,
         )
-        started = self._start(order)
+        try:
+            started = self._start(order)
+        except BaseException:
+            if latest.process is not None:
+                kill_tree(latest.process)
+            raise
         latest = replace(latest, note=started.note, started_by=started.started_by)
         write_record(folder, latest)
         on_event(f"{device.name} answers at {device.url}")

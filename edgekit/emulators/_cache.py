@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 import uuid
@@ -88,6 +89,7 @@ def _rebuild(final: Path, recipe: dict[str, Any], build: Callable[[Path], None])
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
+    os.sync()  # the stamp must not outlive, in a crash of the host, what it vouches for
     seconds = round(time.monotonic() - begun, 1)
     # The build's own id: two builds of one recipe differ, since Debian's archive moves on.
     stamp = {"schema": _SCHEMA, "recipe": recipe, "build": str(uuid.uuid4()), "seconds": seconds}

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgekit.core.errors import DeadlineError, DeviceError
+from edgekit.core.errors import DeadlineError, DeviceError, StorageError
 from edgekit.emulators._commands import PATH
 from edgekit.emulators._network import tail
 from edgekit.emulators._processes import HostProcess, is_running, kill_tree, spawn
@@ -33,6 +33,7 @@ _ANSWER_S = 20.0
 _MIGRATE_S = 60.0
 _POLL_S = 0.02
 _UNLIMITED = 2**40
+_SETTLED = frozenset({"completed", "failed", "cancelled"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,12 +122,18 @@ class Machine:
         """Stop the machine, write its state to a file, end QEMU.
 
         The state belongs to exactly the disk as it is then.
+
+        Raises:
+            StorageError: the state could not be written.
+            DeviceError, DeadlineError: QEMU died or does not answer.
         """
         with Qmp(self.folder, timeout_s=_ANSWER_S) as qmp:
             qmp.execute("stop")
             qmp.execute("migrate-set-parameters", max_bandwidth=_UNLIMITED)
             qmp.execute("migrate", uri=f"exec:cat > {shlex.quote(str(state))}")
-            qmp.wait_until("query-migrate", lambda answer: answer.get("status") == "completed", timeout_s=_MIGRATE_S)
+            qmp.wait_until("query-migrate", lambda answer: answer.get("status") in _SETTLED, timeout_s=_MIGRATE_S)
+            if (status := qmp.execute("query-migrate")["status"]) != "completed":
+                raise StorageError(f"QEMU could not save the machine to {state}: {status}", hint="is the disk full?")
             # The last blocks of the disk's layer are flushed by an orderly end.
             qmp.execute("quit")
         deadline = time.monotonic() + _ANSWER_S
@@ -142,15 +149,9 @@ def hardware(spec: MachineSpec) -> list[str]:
         *("-M", "virt,gic-version=2", "-cpu", spec.cpu, "-accel", "tcg,thread=multi,tb-size=256"),
         *("-smp", str(cores_of(spec)), "-m", f"{ram_bytes_of(spec) // 2**20}M"),
         *("-nodefaults", "-display", "none", "-append", command_line),
-        *(
-            "-serial",
-            "chardev:serial",
-            "-device",
-            "virtio-blk-pci,drive=disk",
-            "-device",
-            "virtio-blk-pci,drive=config",
-        ),
-        *("-device", "virtio-net-pci,netdev=net,romfile=", "-device", "virtio-rng-pci"),
+        *("-serial", "chardev:serial", "-device", "virtio-rng-pci"),
+        *("-device", "virtio-blk-pci,drive=disk", "-device", "virtio-blk-pci,drive=config"),
+        *("-device", "virtio-net-pci,netdev=net,romfile="),
     ]
 
 

@@ -72,10 +72,11 @@ def wait_for_banner(port: int, *, alive: Callable[[], bool], log: Path, timeout_
     """
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
-        if _banner(port).startswith(b"SSH-"):
-            return
-        if not alive():
+        speaks = _banner(port).startswith(b"SSH-")
+        if not alive():  # whoever spoke, it was not the device
             raise DeviceError("the emulated device died before SSH answered", hint=f"its console said: {tail(log)}")
+        if speaks:
+            return
         time.sleep(_RETRY_S)
     raise DeadlineError(
         f"the emulated device did not answer on SSH within {timeout_s:.0f} s", hint=f"its console said: {tail(log)}"

@@ -20,9 +20,11 @@ from edgekit.core.measurement import Accuracy, Provenance
 from edgekit.core.recipe import Recipe, StepRecord
 from edgekit.core.registry import PASSES
 from edgekit.core.target import Runtime, Target
+from edgekit.core.verdict import Verdict
 from edgekit.data import check_against_model
 from edgekit.flows import localhost
 from edgekit.flows.accuracy import accuracy
+from edgekit.flows.budgets import judge
 from edgekit.flows.chain import AS_IS, check_chain, lineage, needs_data
 from edgekit.flows.fit import fit
 from edgekit.flows.golden import record_golden
@@ -73,6 +75,7 @@ class Compilation:
         bundle: the file that can be deployed.
         accuracy_float: of the reference on this computer, None without labels.
         accuracy_artifact: of the artifact on this computer, None without labels.
+        verdicts: one for each budget that is set.
         warnings: what looks wrong but does not have to be.
     """
 
@@ -86,6 +89,7 @@ class Compilation:
     bundle: Bundle
     accuracy_float: Accuracy | None
     accuracy_artifact: Accuracy | None
+    verdicts: tuple[Verdict, ...]
     warnings: tuple[str, ...]
 
     @property
@@ -135,6 +139,7 @@ class _Compiler:
         golden, files = record_golden(
             artifact, context.representative or self._evaluation, runner=host_runner(runtime.name), tools=tools
         )
+        before, after = self._accuracy(reference, runtime), self._accuracy(artifact, runtime)
         bundle = self._bundle(recipe, artifacts, runtime, golden, files)
         return Compilation(
             source=source,
@@ -145,8 +150,15 @@ class _Compiler:
             runtime=runtime.name,
             steps=steps,
             bundle=bundle,
-            accuracy_float=self._accuracy(reference, runtime),
-            accuracy_artifact=self._accuracy(artifact, runtime),
+            accuracy_float=before,
+            accuracy_artifact=after,
+            verdicts=judge(
+                self._target.budgets,
+                size_bytes=artifact.size_bytes,
+                reference=before,
+                accuracy=after,
+                measurement=None,
+            ),
             warnings=tuple(self._warnings),
         )
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgekit.bundle.pack import Bundle
 from edgekit.core.dataset import Dataset
 from edgekit.core.device_entry import DeviceEntry
+from edgekit.core.errors import GateFailedError
 from edgekit.core.events import OnEvent, ignore
 from edgekit.core.measurement import Accuracy, Evaluation, Measurement, Plan
 from edgekit.core.target import Target
 from edgekit.core.units import format_bytes
+from edgekit.core.verdict import Outcome, Verdict
 from edgekit.device.client import DeviceClient
 from edgekit.device.connect import connect
+from edgekit.flows.budgets import judge_deployed
 from edgekit.flows.compile import Compilation, CompileRequest, compile_model
 from edgekit.flows.evaluate import evaluate
 from edgekit.flows.profile import measure
@@ -52,6 +55,7 @@ class Deployed:
     deployment: Deployment
     measurement: Measurement | None
     evaluation: Evaluation | None
+    verdicts: tuple[Verdict, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +81,17 @@ def deploy_model(
     """Compile a model, then deploy its bundle.
 
     Raises:
+        GateFailedError: a budget is exceeded that can be known before the device is touched.
         EdgekitError: as `compile_model` and `deploy_bundle`.
     """
     compilation = compile_model(request, on_event)
+    for verdict in compilation.verdicts:
+        if verdict.outcome is Outcome.FAIL:
+            raise GateFailedError(
+                f"{verdict.metric} is {verdict.value:g}, the budget is {verdict.limit:g}; nothing was deployed",
+                hint="choose another recipe, or raise the budget",
+                verdicts=[{**vars(one), "outcome": str(one.outcome)} for one in compilation.verdicts],
+            )
     deployed = deploy_bundle(
         compilation.bundle,
         entry,
@@ -89,7 +101,14 @@ def deploy_model(
         offline=offline,
         on_event=on_event,
     )
-    return Deployed(**{**vars(deployed), "compilation": compilation})
+    verdicts = judge_deployed(
+        request.target.budgets,
+        size_bytes=compilation.artifact.size_bytes,
+        host=compilation.accuracy_artifact,
+        measurement=deployed.measurement,
+        evaluation=deployed.evaluation,
+    )
+    return replace(deployed, compilation=compilation, verdicts=verdicts)
 
 
 def deploy_bundle(
@@ -125,8 +144,20 @@ def deploy_bundle(
             ensure_runtime(device, bundle.manifest.runtime, offline=offline, tools=tools)
             deployment = activate(device, entry, bundle, tools)
             measurement, evaluation = _prove(device, entry, bundle, proof, reference, tools)
+    assert bundle.manifest.model is not None
     return Deployed(
-        compilation=None, bundle=bundle, deployment=deployment, measurement=measurement, evaluation=evaluation
+        compilation=None,
+        bundle=bundle,
+        deployment=deployment,
+        measurement=measurement,
+        evaluation=evaluation,
+        verdicts=judge_deployed(
+            target.budgets,
+            size_bytes=bundle.manifest.files[bundle.manifest.model].size,
+            host=None,
+            measurement=measurement,
+            evaluation=evaluation,
+        ),
     )
 
 

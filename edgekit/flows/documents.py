@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -10,6 +11,7 @@ from edgekit.core.artifact import Artifact
 from edgekit.core.measurement import Accuracy, Evaluation, Measurement
 from edgekit.core.recipe import StepRecord
 from edgekit.core.statistics import PERCENTILE_MINIMUM, median_interval, percentile
+from edgekit.core.verdict import Verdict
 from edgekit.flows.compile import Compilation
 from edgekit.flows.deploy import Deployed
 
@@ -32,6 +34,7 @@ def compilation_document(compilation: Compilation) -> dict[str, Any]:
             "float": accuracy_document(compilation.accuracy_float),
             "artifact": accuracy_document(compilation.accuracy_artifact),
         },
+        "verdicts": verdict_documents(compilation.verdicts),
         "warnings": list(compilation.warnings),
     }
 
@@ -53,7 +56,13 @@ def deployed_document(deployed: Deployed) -> dict[str, Any]:
         "deployment": dict(vars(deployed.deployment)),
         "profile": None if deployed.measurement is None else profile_document(deployed.measurement),
         "evaluation": None if deployed.evaluation is None else evaluation_document(deployed.evaluation),
+        "verdicts": verdict_documents(deployed.verdicts),
     }
+
+
+def verdict_documents(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
+    """Budgets with what was found, as JSON."""
+    return [{**vars(verdict), "outcome": str(verdict.outcome)} for verdict in verdicts]
 
 
 def profile_document(measurement: Measurement) -> dict[str, Any]:

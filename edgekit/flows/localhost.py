@@ -12,14 +12,11 @@ from numpy.typing import NDArray
 
 from edgekit.core.artifact import Artifact
 from edgekit.core.caching import CacheKey
-from edgekit.core.device_entry import DeviceEntry
 from edgekit.core.digest import sha256_bytes, sha256_json
 from edgekit.device.client import ArtifactRef, RunOptions
-from edgekit.device.connect import connect
 from edgekit.flows.workspace import Workspace
 from edgekit.passes._base import tool_version
 
-ENTRY = DeviceEntry(name="localhost", url="local://")
 _RUNTIME_DISTRIBUTIONS = ("ai-edge-litert", "numpy")
 
 
@@ -51,14 +48,13 @@ def outputs(
     if (cached := tools.cache.get(key)) is not None:
         return _unpack(cached.path)
     tools.tell("reference", f"running {len(inputs[0])} samples on this computer")
-    with connect(ENTRY) as device:
-        device.stage(artifact.path, sha256=artifact.digest)
-        result = device.evaluate(
-            inputs,
-            artifact=ArtifactRef(release=None, blob=artifact.digest, format=artifact.format, runtime=runtime),
-            options=RunOptions(timeout_s=3600.0, kernels=kernels),
-            on_event=tools.on_event,
-        )
+    tools.localhost.stage(artifact.path, sha256=artifact.digest)
+    result = tools.localhost.evaluate(
+        inputs,
+        artifact=ArtifactRef(release=None, blob=artifact.digest, format=artifact.format, runtime=runtime),
+        options=RunOptions(timeout_s=3600.0, kernels=kernels),
+        on_event=tools.on_event,
+    )
     arrays = tuple(output.array for output in result.outputs)
     file = tools.work / f"outputs-{key.digest[:12]}.npz"
     file.write_bytes(_pack(arrays))

@@ -1,19 +1,25 @@
-"""What a flow works with: a scratch folder, the cache, a child process for foreign code, and its listener."""
+"""What a flow works with: a scratch folder, the cache, a child process for foreign code, this computer, a listener."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from edgekit.core.caching import Cache
+from edgekit.core.device_entry import DeviceEntry
 from edgekit.core.events import Event, OnEvent
 from edgekit.core.files import storage_errors
 from edgekit.core.isolation import Isolate
+from edgekit.device.client import DeviceClient
+from edgekit.device.connect import connect
 from edgekit.store.cache import Cache as ArtifactCache
 from edgekit.store.cache import DamagedEntry, default_root
+
+LOCALHOST = DeviceEntry(name="localhost", url="local://")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,12 +31,19 @@ class Workspace:
         cache: results of earlier runs.
         isolate: child process; it starts with its first call.
         on_event: listener.
+        stack: what is closed when the flow ends.
     """
 
     work: Path
     cache: Cache
     isolate: Isolate
     on_event: OnEvent
+    stack: ExitStack
+
+    @cached_property
+    def localhost(self) -> DeviceClient:
+        """This computer as a device, connected at the first use."""
+        return self.stack.enter_context(connect(LOCALHOST))
 
     def tell(self, phase: str, message: str, *, done: int | None = None, total: int | None = None) -> None:
         """Send one event."""
@@ -44,14 +57,11 @@ def workspace(on_event: OnEvent) -> Iterator[Workspace]:
     def on_damage(damage: DamagedEntry) -> None:
         on_event(Event(phase="cache", message=f"a damaged cache entry is built again: {damage.reason}"))
 
-    with (
-        storage_errors(Path(tempfile.gettempdir())),
-        tempfile.TemporaryDirectory(prefix="edgekit-") as folder,
-        Isolate() as isolate,
-    ):
+    with ExitStack() as stack, storage_errors(Path(tempfile.gettempdir())):
         yield Workspace(
-            work=Path(folder),
+            work=Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgekit-"))),
             cache=ArtifactCache(default_root(), on_damage=on_damage),
-            isolate=isolate,
+            isolate=stack.enter_context(Isolate()),
             on_event=on_event,
+            stack=stack,
         )

@@ -27,6 +27,7 @@ def build_page(document: Mapping[str, Any], measurement: Measurement | None = No
     """
     part = Part(document)
     sections = [_size(part), _accuracy(part), _latency(part, measurement), _memory(part), _deployment(part)]
+    sections.append(_budgets(part))
     return ReportPage(
         title=_title(part),
         subtitle=_subtitle(part),
@@ -39,7 +40,7 @@ def build_page(document: Mapping[str, Any], measurement: Measurement | None = No
     )
 
 
-_HEADLINES = ("artifact", "artifact on", _wording.MEDIAN, "peak", None)
+_HEADLINES = ("artifact", "artifact on", _wording.MEDIAN, "peak", None, None)
 """How the metric of each section starts that a reader looks for first; the last one that does is taken."""
 
 
@@ -141,6 +142,11 @@ def _memory(part: Part) -> Section | None:
 def _deployment(part: Part) -> Section | None:
     rows = _wording.deployment_rows(part["deployment"])
     return Section(title="Deployment", rows=tuple(rows)) if rows else None
+
+
+def _budgets(part: Part) -> Section | None:
+    rows = _wording.budget_rows(part["verdicts"])
+    return Section(title="Budgets", rows=tuple(rows)) if rows else None
 
 
 def _facts(part: Part) -> list[Facts]:

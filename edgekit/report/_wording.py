@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from edgekit.core.units import format_bytes, format_ns
 from edgekit.report._page import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from edgekit.report._document import Part
 
@@ -216,3 +217,31 @@ def _interval(bounds: Sequence[float | None], text_of: Callable[[float], str]) -
         return ""
     (low, _, unit), (_, _, same) = (text.partition(" ") for text in known)
     return f"{low if unit == same else known[0]} – {known[1]}"
+
+
+_BUDGETS: dict[str, tuple[str, Callable[[float], str]]] = {
+    "flash_bytes": ("file", lambda value: format_bytes(round(value))),
+    "ram_bytes": ("memory", lambda value: format_bytes(round(value))),
+    "latency_p90_ns": ("latency p90", format_ns),
+    "accuracy_drop": ("accuracy lost", lambda value: f"{value * 100:.2f} points"),
+}
+
+
+def budget_rows(verdicts: Part) -> list[Row]:
+    """Each budget that was set: what was found, the limit, and whether it holds."""
+    rows = []
+    for verdict in verdicts.items():
+        metric, outcome, limit = verdict["metric"].text(), verdict["outcome"].text(), verdict["limit"].number()
+        if metric not in _BUDGETS or outcome is None or limit is None:
+            continue
+        label, shown = _BUDGETS[metric]
+        value = verdict["value"].number()
+        found = NOT_MEASURED if value is None else shown(value)
+        rows.append(
+            Row(
+                metric=f"{label}: {outcome}",
+                value=f"{found} of {shown(limit)}",
+                note=verdict["reason"].text() or NO_REASON,
+            )
+        )
+    return rows

@@ -15,6 +15,7 @@ _KNOWN_ELSEWHERE = (
     (b"ET13", 4, "an ExecuTorch program (.pte)"),
     (b"GGUF", 0, "a GGUF file"),
     (b"\x80\x02", 0, "a Python pickle"),
+    (b"\x80\x03", 0, "a Python pickle"),
     (b"\x80\x04", 0, "a Python pickle"),
     (b"\x80\x05", 0, "a Python pickle"),
     (b"ustar", 257, "a tar archive"),

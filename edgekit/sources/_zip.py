@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 from edgekit.core.errors import UnsupportedError, VerificationError
@@ -50,8 +51,8 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
     if len(members) > _MAX_MEMBERS:
         raise VerificationError(f"{path.name} holds {len(members)} members", hint=hint)
     names = [member.filename for member in members]
-    folded = [name.casefold() for name in names]
-    twins = sorted({name for name in names if folded.count(name.casefold()) > 1})
+    folded = Counter(name.casefold() for name in names)
+    twins = sorted({name for name in names if folded[name.casefold()] > 1})
     if twins:
         raise VerificationError(f"{path.name} names {twins[0]!r} more than once", hint=hint)
     for member in members:
@@ -63,5 +64,8 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
                 f"{path.name}: {member.filename!r} unpacks {member.compress_size:,} bytes to {member.file_size:,}",
                 hint=hint,
             )
-    if sum(member.file_size for member in members) > _MAX_UNPACKED_BYTES:
+    total = sum(member.file_size for member in members)
+    if total > _SMALL_BYTES and total > MAX_RATIO * path.stat().st_size:
+        raise VerificationError(f"{path.name} unpacks to {total:,} bytes from {path.stat().st_size:,}", hint=hint)
+    if total > _MAX_UNPACKED_BYTES:
         raise VerificationError(f"{path.name} unpacks to more than {_MAX_UNPACKED_BYTES >> 30} GiB", hint=hint)

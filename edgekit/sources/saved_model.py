@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,11 @@ _FILE_OR_CODE_OPS = frozenset(
     CreateSummaryFileWriter CreateSummaryDbWriter Save SaveSlices SnapshotDataset SnapshotDatasetV2
     """.split()  # noqa: SIM905 -- easier to read as words
 )
+_CHECKPOINT_OPS = frozenset({"SaveV2", "MergeV2Checkpoints"})
+"""Every SavedModel holds them, to save its variables again; a harmless one runs them neither on loading nor in a call."""
+
 SIGNATURE = "serving_default"
+_TAGS = {"serve"}
 
 
 class SavedModel(Source):
@@ -41,19 +46,15 @@ class SavedModel(Source):
             raise UnsupportedError(
                 f"{path.name}/saved_model.pb is damaged: {cause}", hint="export the model again"
             ) from cause
-        if not message.meta_graphs:
-            raise UnsupportedError(f"{path.name}/saved_model.pb holds no graph", hint="export the model again")
-        graph = message.meta_graphs[0]
-        nodes = [
-            *graph.graph_def.node,
-            *(node for function in graph.graph_def.library.function for node in function.node_def),
-        ]
-        unsafe = sorted({node.op for node in nodes} & _FILE_OR_CODE_OPS)
+        unsafe = sorted(set().union(*map(_unsafe_ops, message.meta_graphs)))
         if unsafe:
             raise VerificationError(
                 f"{path.name} would touch files or run Python: it holds the ops {', '.join(unsafe)}",
                 hint="export the model without input pipelines and Python functions",
             )
+        graph = next((graph for graph in message.meta_graphs if set(graph.meta_info_def.tags) == _TAGS), None)
+        if graph is None:
+            raise UnsupportedError(f"{path.name}/saved_model.pb holds no graph to serve", hint="export the model again")
         if SIGNATURE not in graph.signature_def:
             known = ", ".join(sorted(graph.signature_def)) or "none"
             raise UnsupportedError(
@@ -62,6 +63,45 @@ class SavedModel(Source):
             )
         signature = graph.signature_def[SIGNATURE]
         return Signature(inputs=_specs(signature.inputs), outputs=_specs(signature.outputs))
+
+
+def _unsafe_ops(graph: Any) -> set[str]:
+    """Ops of a graph that touch files or run code, wherever they stand, and those that save where something runs them."""
+    functions = {function.signature.name: function.node_def for function in graph.graph_def.library.function}
+    everywhere = {node.op for nodes in (graph.graph_def.node, *functions.values()) for node in nodes}
+    return everywhere & _FILE_OR_CODE_OPS | _ops_that_run(graph, functions) & _CHECKPOINT_OPS
+
+
+def _ops_that_run(graph: Any, functions: Mapping[str, Any]) -> set[str]:
+    """Ops behind the signatures, the initialisation and the restoring of variables, those of called functions included."""
+    nodes = {node.name: node for node in graph.graph_def.node}
+    outputs = [tensor.name for signature in graph.signature_def.values() for tensor in signature.outputs.values()]
+    starts = [name for collection in graph.collection_def.values() for name in collection.node_list.value]
+    todo = [
+        nodes[name] for name in map(_node_name, [*outputs, *starts, graph.saver_def.restore_op_name]) if name in nodes
+    ]
+    seen, called, ops = {node.name for node in todo}, set[str](), set[str]()
+    while todo:
+        node = todo.pop()
+        ops.add(node.op)
+        for name in set(map(_node_name, node.input)) & nodes.keys() - seen:
+            seen.add(name)
+            todo.append(nodes[name])
+        for name in _functions_of(node) & functions.keys() - called:
+            called.add(name)
+            todo += functions[name]
+    return ops
+
+
+def _functions_of(node: Any) -> set[str]:
+    names = {node.op}
+    for value in node.attr.values():
+        names |= {value.func.name, *(function.name for function in value.list.func)}
+    return names
+
+
+def _node_name(tensor: str) -> str:
+    return tensor.removeprefix("^").partition(":")[0]
 
 
 def _specs(tensors: Any) -> tuple[TensorSpec, ...]:

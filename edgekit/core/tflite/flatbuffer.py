@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from edgekit.core.errors import MalformedModelError
 
 _SIZES = {"b": 1, "B": 1, "h": 2, "H": 2, "i": 4, "I": 4, "q": 8, "Q": 8, "f": 4}
-_MAX_REUSE = 4  # bytes handed out per byte of file: writers share strings, a hostile file lets every table share one list
+_MAX_REUSE = (
+    4  # bytes handed out per byte of file: writers share strings, a hostile file lets every table share one list
+)
 _SMALL_BYTES = 64 * 1024
 
 
@@ -27,7 +29,8 @@ class Buffer:
         self._spent[0] += size_bytes
         if self._spent[0] > _MAX_REUSE * len(self.data) + _SMALL_BYTES:
             raise MalformedModelError(
-                "the model is damaged: its lists overlap", hint="fetch or convert the model again and compare its sha256"
+                "the model is damaged: its lists overlap",
+                hint="fetch or convert the model again and compare its sha256",
             )
 
     def read(self, kind: str, position: int) -> int | float:
