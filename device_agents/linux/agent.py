@@ -6,19 +6,21 @@ import hashlib
 import os
 import signal
 import sys
-import threading
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from device_agents.linux import blobs, environment, links, lock, protocol, requests, slots, storage
+from device_agents.linux import blobs, environment, links, lock, protocol, releases, requests, slots, storage
 from device_agents.linux.channel import Channel
 from device_agents.linux.compute import Compute
 from device_agents.linux.errors import AgentError, HostGoneError, TerminatedError, from_oserror
+from device_agents.linux.heartbeat import Heartbeat
+from device_agents.linux.probing import Prober
 from device_agents.linux.root import Root
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType, TracebackType
+    from types import FrameType
 
     from device_agents.linux.manifest import Manifest
 
@@ -45,8 +47,8 @@ def serve(path: str, source: int, sink: int) -> int:
         channel.greet(protocol.MAGIC)
         Agent(path, channel).loop()
     except protocol.FrameError as broken:
-        error = AgentError("E_PROTOCOL", str(broken)).as_json()
-        channel.send({"id": None, "error": error})
+        with suppress(HostGoneError):
+            channel.send({"id": None, "error": AgentError("E_PROTOCOL", str(broken)).as_json()})
         return 65
     except HostGoneError as gone:
         sys.stderr.write(f"edgekit: {gone}\n")
@@ -63,6 +65,7 @@ class Agent:
         self._channel = channel
         self._root = Root(os.path.dirname(os.path.dirname(path)))
         self._compute = Compute(self._root, path, channel.source)
+        self._prober = Prober(self._root, path, channel.source)
         with open(path, "rb") as file:
             self._digest = hashlib.sha256(file.read()).hexdigest()
         self._request = 0
@@ -93,7 +96,7 @@ class Agent:
             if not isinstance(request, int) or isinstance(request, bool) or request <= self._request:
                 raise protocol.FrameError(f"{request!r} is no id that rises from {self._request}")
             self._request = request
-            with _Heartbeat(self._event):
+            with Heartbeat(self._event):
                 answer = self._answer(verb, params)
             self._reply(answer)
 
@@ -143,12 +146,12 @@ class Agent:
         state, warnings = links.survey(self._root)
         disk = storage.facts(self._root.path)
         known = [*state.history, *state.bundles]
-        stored = slots.stored_releases(self._root)
+        stored = releases.stored(self._root)
         return dict(
             disk,
             active=state.active,
             previous=state.previous,
-            manifest=slots.manifest_text(self._root, state.active) if params.get("manifest") == "active" else None,
+            manifest=releases.manifest_text(self._root, state.active) if params.get("manifest") == "active" else None,
             releases=[digest for digest in known if digest in stored] + [one for one in stored if one not in known],
             pending=state.pending and state.pending["digest"],
             failed=state.failed,
@@ -184,7 +187,7 @@ class Agent:
             self._root,
             release,
             opened,
-            lambda folder: self._compute.prove_runtime(release.runtime, [folder, *installed]),
+            lambda folder: self._prober.prove(release.runtime, [folder, *installed]),
         )
 
     def _rollback(self, params: Params) -> Result:
@@ -198,7 +201,7 @@ class Agent:
             return self._slots().collect(keep, data)
 
     def _probe(self, params: Params) -> Result:
-        found = self._compute.probe(requests.names_or_none(params, "runtimes"))
+        found = self._prober.probe(requests.names_or_none(params, "runtimes"))
         try:
             with lock.exclusive(self._root.lock):
                 self._slots().remember_probe(found)
@@ -237,31 +240,6 @@ class Agent:
 
     def _warn(self, message: str) -> None:
         self._event("warning", message=message)
-
-
-class _Heartbeat:
-    """Tells the host, from a thread of its own, that a request is still being worked on."""
-
-    def __init__(self, event: Callable[[str], None]) -> None:
-        self._event = event
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._beat, daemon=True)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _beat(self) -> None:
-        while not self._done.wait(protocol.HEARTBEAT_S / 2):
-            try:
-                self._event("busy")
-            except HostGoneError:
-                return  # the main thread sees it by itself
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:

@@ -99,6 +99,8 @@ def stage(root: Root, digest: str, size: int, begin: Callable[[int], Iterable[by
         raise
     finally:
         part.close()
+        if part.offset == 0:
+            part.discard()
     return {"sha256": digest, "sent": size - offset, "already": False}
 
 

@@ -1,14 +1,13 @@
-"""infer, evaluate, measure and probe: jobs for the limited child, and what its answers mean."""
+"""infer, evaluate, measure and the golden run: jobs for the limited child, and what its answers mean."""
 
 from __future__ import annotations
 
-import math
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from device_agents.linux import blobs, environment, golden, links, requests, runners, slots, tensors, worker
+from device_agents.linux import blobs, environment, golden, probing, releases, requests, tensors, worker
 from device_agents.linux.errors import AgentError
 
 if TYPE_CHECKING:
@@ -18,9 +17,7 @@ if TYPE_CHECKING:
     from device_agents.linux.root import Root
 
 MAX_OUTPUT_BYTES = worker.GIB
-_PROBE_TIMEOUT_S = 120.0
 _PROVE_TIMEOUT_S = 300.0
-_BYTECODE_BYTES = 16 * 1024 * 1024
 _MAX_TIMES = 80_000
 """Times in one answer: 11 characters each, they fit in a line of 1 MiB."""
 
@@ -56,7 +53,7 @@ class Compute:
         model = _Model(files[str(release.model)], str(release.format), release.runtime)
         options = requests.Options(_PROVE_TIMEOUT_S, None, requests.options({}).for_runner)
         if release.golden is None:
-            self._must(self._start("load", model, [], options, {}))
+            _must(self._start("load", model, [], options, {}))
             return None
         entries, expected = release.golden["inputs"], release.golden["outputs"]
         data = [dict(entry, fd=files[entry["path"]]) for entry in entries]
@@ -67,25 +64,6 @@ class Compute:
                 release.golden["tolerance"],
             )
         return {"max_abs_error": error, "cases": entries[0]["shape"][0]}
-
-    def prove_runtime(self, name: str, folders: list[str]) -> None:
-        """Start a runtime that lies in `folders`; leaves bytecode there.
-
-        Raises:
-            AgentError: E_UNSUPPORTED when it does not start.
-        """
-        found = self._probe_one(name, folders, write_bytecode=True)
-        if not found["ok"]:
-            raise AgentError(
-                "E_UNSUPPORTED",
-                "the runtime {!r} does not start on this device: {}".format(name, found["reason"]),
-                f"choose wheels for {environment.machine()}",
-            )
-
-    def probe(self, names: list[str] | None) -> dict[str, Any]:
-        """Each runtime, proven by constructing an interpreter: `{name: {ok, versions, formats, delegates, reason}}`."""
-        wanted = runners.names() if names is None else names
-        return {name: self._probe_one(name, self._folders()) for name in wanted}
 
     @contextmanager
     def run(self, params: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any], int]]:
@@ -131,8 +109,8 @@ class Compute:
         artifact, inputs = requests.artifact(params), requests.inputs(params)
         if artifact.release is not None:
             wanted = artifact.release
-            digest = slots.active_release(self._root) if wanted == "active" else wanted
-            release = slots.load_release(self._root, digest)
+            digest = releases.active(self._root) if wanted == "active" else wanted
+            release = releases.load(self._root, digest)
             if release.model is None:
                 raise AgentError("E_INPUT", f"{digest} is a runtime bundle, not a model")
             blob, kind, runtime = release.files[release.model].sha256, str(release.format), release.runtime
@@ -151,23 +129,11 @@ class Compute:
         outputs = os.memfd_create("edgekit-outputs", os.MFD_CLOEXEC)
         try:
             outcome = self._start("run", model, data, options, {"outputs_fd": outputs})
-            result = self._must(outcome)
+            result = _must(outcome)
             _check_outputs(result, os.fstat(outputs).st_size, outcome.child)
             yield result, outcome.child, outputs
         finally:
             os.close(outputs)
-
-    def _must(self, outcome: worker.Outcome) -> dict[str, Any]:
-        if outcome.result is None:
-            words = {"timeout": "did not finish in time", "oom": "ran out of memory", "signal": "crashed"}
-            child = outcome.child
-            raise AgentError(
-                outcome.code or "E_DEVICE",
-                "the model {}: {}".format(words.get(child["exit"], "failed"), child["message"]),
-                None,
-                child=child,
-            )
-        return outcome.result
 
     def _start(
         self,
@@ -185,8 +151,8 @@ class Compute:
             "model": model.descriptor,
             "inputs": [{key: entry[key] for key in ("fd", "shape", "dtype")} for entry in data],
             "options": options.for_runner,
-            "sys_path": self._folders(),
-            "limits": _limits(options, MAX_OUTPUT_BYTES if extra else 0),
+            "sys_path": probing.runtime_folders(self._root),
+            "limits": worker.limits(options.timeout_s, options.memory_limit_bytes, MAX_OUTPUT_BYTES if extra else 0),
             **more,
         }
         return worker.run(
@@ -197,31 +163,6 @@ class Compute:
             timeout_s=options.timeout_s,
             hangup=self._hangup,
         )
-
-    def _probe_one(self, name: str, folders: list[str], write_bytecode: bool = False) -> dict[str, Any]:
-        options = requests.Options(_PROBE_TIMEOUT_S, None, {})
-        outcome = worker.run(
-            {
-                "do": "probe",
-                "runner": name,
-                "sys_path": folders,
-                "limits": _limits(options, _BYTECODE_BYTES if write_bytecode else 0),
-            },
-            agent_path=self._agent_path,
-            folder=self._root.empty,
-            descriptors=[],
-            timeout_s=options.timeout_s,
-            hangup=self._hangup,
-            write_bytecode=write_bytecode,
-        )
-        if outcome.result is None:
-            reason = outcome.child["message"] or outcome.child["exit"]
-            return {"ok": False, "versions": {}, "formats": [], "delegates": [], "reason": reason[-500:]}
-        return dict(outcome.result, ok=True, reason=None)
-
-    def _folders(self) -> list[str]:
-        bundles = links.survey(self._root)[0].bundles
-        return [folder for folder in map(self._root.runtime, bundles) if os.path.isdir(folder)]
 
 
 _NO_TIMES: dict[str, Any] = {
@@ -235,19 +176,21 @@ _NO_TIMES: dict[str, Any] = {
 _NO_MEMORY = {"baseline_rss_bytes": None, "peak_rss_bytes": None, "file_bytes": None}
 
 
+def _must(outcome: worker.Outcome) -> dict[str, Any]:
+    if outcome.result is None:
+        words = {"timeout": "did not finish in time", "oom": "ran out of memory", "signal": "crashed"}
+        child = outcome.child
+        raise AgentError(
+            outcome.code or "E_DEVICE",
+            "the model {}: {}".format(words.get(child["exit"], "failed"), child["message"]),
+            None,
+            child=child,
+        )
+    return outcome.result
+
+
 def _with_child(outcome: worker.Outcome, otherwise: dict[str, Any]) -> dict[str, Any]:
     return dict(outcome.result or otherwise, child=outcome.child)
-
-
-def _limits(options: requests.Options, file_bytes: int) -> dict[str, int]:
-    cores = len(os.sched_getaffinity(0))
-    return {
-        "AS": options.memory_limit_bytes or worker.default_memory_limit_bytes(),
-        "CPU": math.ceil(options.timeout_s) * cores + 1,
-        "FSIZE": file_bytes,
-        "CORE": 0,
-        "NOFILE": 256,
-    }
 
 
 def _content(descriptor: int) -> bytes:

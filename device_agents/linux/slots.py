@@ -12,12 +12,13 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from device_agents.linux import blobs, durable, environment, links, manifest, state, storage
+from device_agents.linux import blobs, durable, environment, links, manifest, releases, state, storage, sweep
 from device_agents.linux.errors import AgentError
-from device_agents.linux.root import Root, is_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from device_agents.linux.root import Root
 
     Prove = Callable[[manifest.Manifest, "dict[str, int]"], "dict[str, Any] | None"]
     Install = Callable[[manifest.Manifest, "dict[str, int]", "list[str]"], None]
@@ -91,7 +92,7 @@ class Slots:
             raise AgentError("E_INPUT", "there is no previous release to go back to", "deploy one")
         if target not in self._state.history:
             raise AgentError("E_INPUT", f"{target} was never active here, or is collected", "deploy it")
-        release = load_release(self._root, target)
+        release = releases.load(self._root, target)
         with blobs.verified(self._root, [(file.sha256, file.size) for file in release.files.values()]):
             pass
         before = self._state
@@ -112,29 +113,15 @@ class Slots:
             keep: how many of the newest model releases stay, the active one included.
             data: also remove every blob that no release names, and uploads that were never finished.
         """
-        before = {digest: blob_names(self._root, digest) for digest in stored_releases(self._root)}
         stay = {*self._state.history[:keep], *self._state.pinned, *self._state.bundles[:1]}
         stay |= {digest for digest in (self._state.active, self._state.previous) if digest}
-        removed = sorted(set(before) - stay)
-        for digest in removed:
-            os.unlink(self._root.release(digest))
-        if removed:
-            durable.sync_folder(self._root.releases)  # first the names go, then what they name
-        needed = {blob for digest in stay if digest in before for blob in before[digest]}
-        doomed = {blob for digest in removed for blob in before[digest]} - needed
-        if data:
-            doomed |= set(os.listdir(self._root.blobs)) - needed
-        freed = sum(_remove(self._root.blob(blob)) for blob in sorted(doomed))
-        for digest in removed:
-            freed += _remove(self._root.runtime(digest))
-        if data:
-            freed += sum(_remove(os.path.join(self._root.incoming, name)) for name in os.listdir(self._root.incoming))
+        removed, freed_bytes = sweep.sweep(self._root, stay, data)
         if removed:
             self._save(
                 history=[digest for digest in self._state.history if digest in stay],
                 bundles=[digest for digest in self._state.bundles if digest in stay],
             )
-        return {"removed": removed, "freed_bytes": freed}
+        return {"removed": removed, "freed_bytes": freed_bytes}
 
     def remember_probe(self, runtimes: dict[str, Any]) -> None:
         """Keep the result of a probe for `status`."""
@@ -201,8 +188,8 @@ class Slots:
 
     def _check_health(self, prove: Prove) -> dict[str, Any] | None:
         """Do what every later user does: follow `current`, open, hash, load, run."""
-        digest = active_release(self._root)
-        release = load_release(self._root, digest)
+        digest = releases.active(self._root)
+        release = releases.load(self._root, digest)
         with blobs.verified(self._root, [(file.sha256, file.size) for file in release.files.values()]) as opened:
             try:
                 return prove(release, opened)
@@ -253,75 +240,3 @@ class Slots:
         changed = replace(self._state, **changes)
         state.save(self._root.state, changed)
         self._state = changed
-
-
-def active_release(root: Root) -> str:
-    """The digest that `current` points to.
-
-    Raises:
-        AgentError: E_INPUT when nothing is active, or `current` is damaged.
-    """
-    try:
-        digest = os.path.basename(os.readlink(root.current))[: -len(".json")]
-    except OSError as cause:
-        raise AgentError("E_INPUT", "no release is active on this device", "deploy one") from cause
-    if not is_digest(digest):
-        raise AgentError("E_INPUT", f"{root.current} is damaged", "deploy again: that mends the link")
-    return digest
-
-
-def load_release(root: Root, digest: str) -> manifest.Manifest:
-    """A stored manifest, proven to have the digest of its name.
-
-    Raises:
-        AgentError: E_INPUT when there is none, E_VERIFY when it is damaged.
-    """
-    try:
-        text = durable.read_file(root.release(digest), manifest.MAX_BYTES).decode("utf-8")
-    except FileNotFoundError as cause:
-        raise AgentError("E_INPUT", f"the device has no release {digest}", "deploy it") from cause
-    except UnicodeDecodeError as cause:
-        raise AgentError("E_VERIFY", f"{root.release(digest)} is damaged", "deploy it again") from cause
-    release = manifest.parse(text)
-    if release.digest != digest:
-        raise AgentError("E_VERIFY", f"{root.release(digest)} is damaged", "deploy it again")
-    return release
-
-
-def manifest_text(root: Root, digest: str | None) -> str | None:
-    """A kept release's manifest, None when there is no such release."""
-    if digest is None:
-        return None
-    try:
-        with open(root.release(digest), encoding="utf-8") as file:
-            return file.read()
-    except OSError:
-        return None
-
-
-def stored_releases(root: Root) -> list[str]:
-    """Digests of all stored manifests, sorted."""
-    with suppress(FileNotFoundError):
-        names = (name[: -len(".json")] for name in os.listdir(root.releases) if name.endswith(".json"))
-        return sorted(name for name in names if is_digest(name))
-    return []
-
-
-def blob_names(root: Root, digest: str) -> set[str]:
-    """The blobs that a stored release names; a damaged manifest names none."""
-    try:
-        return {file.sha256 for file in load_release(root, digest).files.values()}
-    except AgentError:
-        return set()
-
-
-def _remove(path: str) -> int:
-    size = _tree_bytes(path)
-    durable.remove_tree(path)
-    return size
-
-
-def _tree_bytes(path: str) -> int:
-    if os.path.isdir(path) and not os.path.islink(path):
-        return sum(_tree_bytes(os.path.join(path, name)) for name in os.listdir(path))
-    return os.lstat(path).st_size if os.path.lexists(path) else 0

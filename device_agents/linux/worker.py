@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import select
 import signal
@@ -13,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from device_agents.linux import environment, protocol
+from device_agents.linux import durable, environment, protocol
 from device_agents.linux.errors import HostGoneError
 
 if TYPE_CHECKING:
@@ -42,13 +43,23 @@ class Outcome:
     code: str | None
 
 
-def default_memory_limit_bytes() -> int:
-    """RLIMIT_AS when the host names none.
+def limits(timeout_s: float, memory_bytes: int | None, file_bytes: int) -> dict[str, int]:
+    """The resource limits of a job, by the names of `resource.RLIMIT_*`.
 
-    It counts reserved addresses, not used memory: NumPy and XNNPACK reserve 1 to 1.5 GiB on machines that have 1 GiB.
+    Args:
+        timeout_s: wall-clock limit; all cores may be busy for so long.
+        memory_bytes: RLIMIT_AS; it counts reserved addresses, not used memory, and NumPy and XNNPACK reserve 1 to 1.5
+            GiB on machines that have 1 GiB. None: 1 GiB more than 3/4 of the memory, at least 2 GiB.
+        file_bytes: the longest file that the child may write.
     """
     total = environment.memory_total_bytes() or 0
-    return max(2 * GIB, GIB + total * 3 // 4)
+    return {
+        "AS": memory_bytes or max(2 * GIB, GIB + total * 3 // 4),
+        "CPU": math.ceil(timeout_s) * len(os.sched_getaffinity(0)) + 1,
+        "FSIZE": file_bytes,
+        "CORE": 0,
+        "NOFILE": 256,
+    }
 
 
 def run(
@@ -108,9 +119,8 @@ def _attend(
     errors = process.stderr.fileno()
     deadline = time.monotonic() + timeout_s
     try:
-        with suppress(BrokenPipeError):
-            process.stdin.write(json.dumps(job).encode())
-            process.stdin.close()
+        with suppress(BrokenPipeError), process.stdin:
+            durable.write_all(process.stdin.fileno(), json.dumps(job).encode())
         answer, tail = _collect(results, errors, deadline, hangup)
         timed_out = not _wait(process.pid, min(deadline, time.monotonic() + _GRACE_S))
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -21,7 +22,7 @@ from edgekit.device.agent_build import agent_digest, bootstrap_source, build_age
 _ANSWER_S = 60.0
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The agent answered with an error."""
 
     def __init__(self, error: dict[str, Any]) -> None:
@@ -168,7 +169,7 @@ class AgentProcess:
             params: its parameters.
 
         Raises:
-            Refused: the answer is an error.
+            RefusedError: the answer is an error.
         """
         request = self.ask(verb, **params)
         self.events, self.payloads = [], []
@@ -181,7 +182,7 @@ class AgentProcess:
                 on_ready(message["offset"])
         assert message["id"] == request
         if "error" in message:
-            raise Refused(message["error"])
+            raise RefusedError(message["error"])
         result: dict[str, Any] = message["result"]
         return result
 
@@ -214,10 +215,8 @@ class AgentProcess:
         """Close the channel and wait; returns the exit status and what the agent wrote on stderr."""
         assert self.process.stderr is not None
         if not self.stdin.closed:
-            try:
+            with contextlib.suppress(BrokenPipeError):
                 self.stdin.close()
-            except BrokenPipeError:
-                pass
             self.stdout.close()
             self.stderr = self.process.stderr.read().decode("utf-8", "replace")
             self.process.stderr.close()

@@ -9,7 +9,6 @@ import struct
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Self
 
 CHUNK = 16 * 1024
@@ -20,7 +19,7 @@ class Fault:
     """What goes wrong, and when.
 
     Attributes:
-        kind: "stall" (silence, the connection stays), "reset" (RST), "close" (FIN), "garbage" (noise towards the client).
+        kind: "stall" (silence, the connection stays), "reset" (RST), "close" (FIN), "garbage" (noise to the client).
         after_up: bytes from the client that still pass.
         after_down: bytes to the client that still pass; whichever limit is reached first triggers.
         chunk: bytes that are forwarded at a time, 1 makes a slow, choppy link.
@@ -73,7 +72,7 @@ class _Server:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -112,9 +111,9 @@ def saying(words: bytes) -> Callable[[socket.socket, threading.Event], None]:
 class FaultProxy(_Server):
     """Forwards to a port of 127.0.0.1 until the fault strikes; set `fault` before the client connects."""
 
-    def __init__(self, target_port: int, fault: Fault = Fault()) -> None:  # noqa: B008 - frozen
+    def __init__(self, target_port: int, fault: Fault | None = None) -> None:
         self._target_port = target_port
-        self.fault = fault
+        self.fault = fault or Fault()
         self.bytes_up = 0
         self.bytes_down = 0
         self.struck = threading.Event()

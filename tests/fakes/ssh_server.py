@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import getpass
 import os
 import shutil
@@ -11,7 +12,6 @@ import subprocess
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import asyncssh
@@ -63,6 +63,7 @@ class FakeSshServer:
     port: int = 0
 
     def __enter__(self) -> Self:
+        self._connections: list[Any] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fake-sshd")
         self._thread.start()
@@ -70,7 +71,7 @@ class FakeSshServer:
         self.port = self._acceptor.get_port()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._call(self._stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -85,7 +86,7 @@ class FakeSshServer:
             0,
             server_factory=lambda: _Server(self),
             server_host_keys=[str(path) for path in self.host_keys],
-            process_factory=self._run,
+            process_factory=None if self.behaviour.refuse_commands else self._run,
             encoding=None,
             line_editor=False,
         )
@@ -93,10 +94,14 @@ class FakeSshServer:
     async def _stop(self) -> None:
         self._acceptor.close()
         await self._acceptor.wait_closed()
+        for connection in self._connections:
+            connection.abort()
+        await asyncio.gather(*(connection.wait_closed() for connection in self._connections))
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in others:
+        _, stuck = await asyncio.wait(others, timeout=0.3) if others else ((), ())
+        for task in stuck:
             task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.gather(*stuck, return_exceptions=True)
 
     async def _run(self, process: Any) -> None:
         self.log.append(f"exec {process.command}")
@@ -118,12 +123,24 @@ class FakeSshServer:
             env={"HOME": str(self.home), "PATH": os.environ["PATH"], **self.environment},
         )
         try:
-            await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
+            feeder = asyncio.create_task(_pump(process.stdin, child.stdin))
+            await asyncio.gather(_pump(child.stdout, process.stdout), _pump(child.stderr, process.stderr))
             process.exit(await child.wait())
+            feeder.cancel()
         finally:
             if child.returncode is None:
                 child.kill()
                 await child.wait()
+
+
+async def _pump(source: Any, sink: Any) -> None:
+    """Copy until the end, or until nobody takes it any more (`process.redirect` leaves a coroutine unawaited)."""
+    with contextlib.suppress(OSError, asyncssh.Error):
+        while data := await source.read(65536):
+            sink.write(data)
+            await sink.drain()
+        if isinstance(sink, asyncio.StreamWriter):
+            sink.close()
 
 
 class _Server(asyncssh.SSHServer):
@@ -132,6 +149,7 @@ class _Server(asyncssh.SSHServer):
 
     def connection_made(self, conn: Any) -> None:
         self._owner.log.append("connect")
+        self._owner._connections.append(conn)
 
     async def begin_auth(self, username: str) -> bool:
         self._owner.log.append(f"auth {username}")
@@ -150,12 +168,12 @@ class _Server(asyncssh.SSHServer):
         return self._owner.behaviour.accept_keys
 
     def session_requested(self) -> Any:
-        return not self._owner.behaviour.refuse_commands
+        return False  # asked only when there is no process factory
 
 
 @dataclass
 class OpenSshServer:
-    """The system's sshd as the current user, with a configuration of its own; `log()` is what it says at LogLevel DEBUG."""
+    """The system's sshd as the current user, with a configuration of its own; `log()` is what it says."""
 
     folder: Path
     host_keys: list[Path]
@@ -211,7 +229,7 @@ class OpenSshServer:
     def log(self) -> str:
         return (self.folder / "sshd.log").read_text(errors="replace")
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._process.terminate()
         self._process.wait()
         self._log.close()

@@ -16,6 +16,13 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "root"
 
 
+@pytest.fixture(scope="module")
+def shared_agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProcess]:
+    """An agent for tests that leave nothing behind that another test could see."""
+    with AgentProcess(tmp_path_factory.mktemp("device") / "root") as process:
+        yield process.boot()
+
+
 @pytest.fixture
 def agent(root: Path) -> Iterator[AgentProcess]:
     """The agent, running."""

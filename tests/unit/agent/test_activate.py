@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.agent_process import AgentProcess, Refused, Release, fake_release, sha256
+from tests.fakes.agent_process import AgentProcess, RefusedError, Release, fake_release, sha256
 
 
 def current(root: Path) -> str | None:
     link = root / "current"
-    return Path(os.readlink(link)).stem if link.is_symlink() else None
+    return link.readlink().stem if link.is_symlink() else None
 
 
 def snapshot(root: Path) -> dict[str, tuple[int, int]]:
@@ -43,7 +43,7 @@ def test_activate_keeps_the_one_before_as_previous(agent: AgentProcess, root: Pa
     result = agent.deploy(second)
 
     assert (result["active"], result["previous"]) == (second.digest, first.digest)
-    assert os.readlink(root / "previous") == f"releases/{first.digest}.json"
+    assert (root / "previous").readlink() == Path("releases", f"{first.digest}.json")
 
 
 def test_activate_writes_nothing_when_the_release_is_active(agent: AgentProcess, root: Path) -> None:
@@ -69,7 +69,7 @@ def test_activate_within_the_tolerance_tells_the_error(agent: AgentProcess) -> N
 
 def test_activate_only_loads_the_model_when_nothing_is_golden(agent: AgentProcess) -> None:
     assert agent.deploy(fake_release(golden=None))["golden"] is None
-    with pytest.raises(Refused, match="crashed"):
+    with pytest.raises(RefusedError, match="crashed"):
         agent.deploy(fake_release(golden=None, model_fields={"load": "crash"}))
 
 
@@ -93,7 +93,7 @@ def test_activate_leaves_the_old_release_alone_when_the_golden_run_fails(
     agent.deploy(good)
     link_before = (root / "current").lstat().st_ino
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         agent.deploy(bad)
 
     assert refused.value.code == code
@@ -124,7 +124,7 @@ def test_activate_rolls_back_when_the_health_check_fails(root: Path, tmp_path: P
     with AgentProcess(root, env={"EDGEKIT_RUNNERS": str(runners), "GOOD": good.digest}).boot() as agent:
         agent.deploy(good)
 
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RefusedError) as refused:
             agent.deploy(bad)
 
         assert refused.value.code == "E_ROLLED_BACK"
@@ -142,7 +142,7 @@ def test_activate_leaves_no_link_when_the_first_health_check_fails(root: Path, t
         ).replace('os.environ["GOOD"] + ".json"', "'False'")
     )
     with AgentProcess(root, env={"EDGEKIT_RUNNERS": str(tmp_path)}).boot() as agent:
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RefusedError) as refused:
             agent.deploy(fake_release(2.0, runtime="flaky"))
 
         assert refused.value.code == "E_ROLLED_BACK"
@@ -153,7 +153,7 @@ def test_activate_leaves_no_link_when_the_first_health_check_fails(root: Path, t
 def test_activate_of_a_failed_release_may_be_tried_again(agent: AgentProcess) -> None:
     bad = fake_release(2.0, golden_scale=3.0)
     for _ in range(2):
-        with pytest.raises(Refused, match="golden"):
+        with pytest.raises(RefusedError, match="golden"):
             agent.deploy(bad)
 
 
@@ -163,7 +163,7 @@ def test_activate_refuses_when_another_release_is_active_than_expected(agent: Ag
     for data in second.files:
         agent.stage(data)
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         agent.request("activate", manifest=second.manifest, expect=second.digest)
 
     assert refused.value.code == "E_LOCKED"
@@ -175,7 +175,7 @@ def test_activate_refuses_a_counter_below_the_floor(agent: AgentProcess) -> None
     newer, older = fake_release(2.0, counter=7), fake_release(1.0, counter=6)
     agent.deploy(newer)
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         agent.deploy(older)
 
     assert refused.value.code == "E_VERIFY"
@@ -199,7 +199,7 @@ def test_activate_refuses_a_blob_that_is_not_what_the_manifest_says(
     elif fault != "missing":
         blob.write_bytes({"flipped": b"!" + model[1:], "longer": model + b" ", "shorter": model[:-1]}[fault])
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         agent.request("activate", manifest=release.manifest, expect=None)
 
     assert refused.value.code == ("E_STORAGE" if fault == "link" else "E_VERIFY")
@@ -217,7 +217,7 @@ def test_activate_refuses_a_blob_that_is_not_what_the_manifest_says(
     ],
 )
 def test_activate_refuses_what_this_device_cannot_run(agent: AgentProcess, changes: dict[str, Any]) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         agent.deploy(fake_release(**changes))
 
     assert refused.value.code == "E_UNSUPPORTED"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from pathlib import Path
 
 import pytest
 
 from edgekit.device.agent_build import agent_digest
-from tests.fakes.agent_process import AgentProcess, Refused, fake_release
+from tests.fakes.agent_process import AgentProcess, RefusedError, fake_release
 
 
 def test_hello_names_agent_machine_and_root(agent: AgentProcess, root: Path) -> None:
@@ -28,7 +27,7 @@ def test_hello_picks_the_common_version_when_the_host_offers_several(agent: Agen
 
 @pytest.mark.parametrize("offered", [[2], [], None, "1"])
 def test_hello_is_refused_with_both_lists_when_no_version_is_common(agent: AgentProcess, offered: object) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         agent.request("hello", protocol=offered)
 
     assert refused.value.code == "E_PROTOCOL"
@@ -42,7 +41,7 @@ def test_status_of_a_new_device_is_empty_and_writes_nothing(agent: AgentProcess,
     assert status["locked_by"] is None
     assert status["counter"] == 0
     assert status["free_bytes"] <= status["total_bytes"]
-    assert sorted(os.listdir(root)) == ["agents"]
+    assert [path.name for path in root.iterdir()] == ["agents"]
 
 
 def test_status_lists_releases_newest_first(agent: AgentProcess) -> None:

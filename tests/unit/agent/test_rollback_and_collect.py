@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-from tests.fakes.agent_process import AgentProcess, Refused, Release, fake_release, sha256
+from tests.fakes.agent_process import AgentProcess, RefusedError, Release, fake_release, sha256
 
 
 def deploy_many(agent: AgentProcess, count: int) -> list[Release]:
@@ -25,7 +24,7 @@ def test_rollback_goes_to_previous_and_back(agent: AgentProcess, root: Path) -> 
 
     assert there == {"active": first.digest, "previous": second.digest}
     assert back == {"active": second.digest, "previous": first.digest}
-    assert os.readlink(root / "current") == f"releases/{second.digest}.json"
+    assert (root / "current").readlink() == Path("releases", f"{second.digest}.json")
 
 
 def test_rollback_goes_to_any_release_that_was_active(agent: AgentProcess) -> None:
@@ -45,7 +44,7 @@ def test_rollback_is_refused_when_there_is_nothing_to_go_back_to(agent: AgentPro
     (only,) = deploy_many(agent, 1)
 
     for to in (None, "0" * 64):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RefusedError) as refused:
             agent.request("rollback", to=to)
         assert refused.value.code == "E_INPUT"
     assert agent.request("status")["active"] == only.digest
@@ -57,7 +56,7 @@ def test_rollback_is_refused_when_the_old_files_are_damaged(agent: AgentProcess,
     blob.chmod(0o600)
     blob.write_bytes(b"rot")
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         agent.request("rollback", to=None)
 
     assert refused.value.code == "E_VERIFY"
@@ -90,11 +89,13 @@ def test_collect_of_nothing_keeps_what_is_needed_to_go_back(agent: AgentProcess)
 def test_collect_removes_data_and_unfinished_uploads_when_told(agent: AgentProcess, root: Path) -> None:
     (release,) = deploy_many(agent, 1)
     data = agent.stage(b"a data set")
-    with pytest.raises(Refused):
+    (root / "blobs" / "README").write_text("not ours")
+    with pytest.raises(RefusedError):
         agent.request("stage", sha256="0" * 64, size=10, on_ready=lambda at: agent.send_frames(b"half"))
 
     agent.request("collect", keep=1, data=True)
 
     assert not (root / "blobs" / data).exists()
     assert list((root / "incoming").iterdir()) == []
+    assert (root / "blobs" / "README").exists()
     assert agent.request("activate", manifest=release.manifest, expect=None)["unchanged"]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import random
 from pathlib import Path
 
 import pytest
 
 from device_agents.linux import protocol
-from tests.fakes.agent_process import AgentProcess, Refused, sha256
+from tests.fakes.agent_process import AgentProcess, RefusedError, sha256
 
 MIB = 1024 * 1024
-DATA = os.urandom(3 * MIB + 4567)
+DATA = random.Random(1).randbytes(3 * MIB + 4567)
 DIGEST = sha256(DATA)
 
 
@@ -54,7 +54,7 @@ def test_stage_receives_a_damaged_blob_anew(agent: AgentProcess, root: Path) -> 
     assert blob.read_bytes() == DATA
 
 
-@pytest.mark.parametrize("sent", [0, 1, MIB - 1, MIB, MIB + 1, 2 * MIB + 77, len(DATA) - 1])
+@pytest.mark.parametrize("sent", [1, MIB - 1, 2 * MIB + 77, len(DATA) - 1])
 def test_stage_goes_on_where_the_connection_broke(root: Path, sent: int) -> None:
     with AgentProcess(root).boot() as first:
         first.ask("stage", sha256=DIGEST, size=len(DATA))
@@ -115,7 +115,7 @@ def test_stage_resumes_only_from_bytes_that_it_can_prove(root: Path, damage: str
 def test_stage_drops_bytes_that_are_not_those_of_the_digest(agent: AgentProcess, root: Path) -> None:
     other = DATA[:-1] + b"?"
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         agent.request("stage", sha256=DIGEST, size=len(DATA), on_ready=lambda at: agent.send_frames(other))
 
     assert refused.value.code == "E_VERIFY"
@@ -124,7 +124,7 @@ def test_stage_drops_bytes_that_are_not_those_of_the_digest(agent: AgentProcess,
 
 
 def test_stage_drops_more_bytes_than_announced(agent: AgentProcess, root: Path) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         agent.request("stage", sha256=DIGEST, size=MIB, on_ready=lambda at: agent.send_frames(DATA))
 
     assert refused.value.code == "E_VERIFY"
@@ -133,7 +133,7 @@ def test_stage_drops_more_bytes_than_announced(agent: AgentProcess, root: Path) 
 
 
 def test_stage_keeps_what_came_when_the_payload_ends_early(agent: AgentProcess) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         agent.request("stage", sha256=DIGEST, size=len(DATA), on_ready=lambda at: agent.send_frames(DATA[:MIB]))
 
     agent.stage(DATA)
@@ -155,7 +155,7 @@ def test_stage_keeps_what_came_when_the_payload_ends_early(agent: AgentProcess) 
     ],
 )
 def test_stage_refuses_what_is_no_digest_or_size(agent: AgentProcess, root: Path, digest: object, size: object) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         agent.request("stage", sha256=digest, size=size)
 
     assert refused.value.code == "E_PROTOCOL"
@@ -168,7 +168,7 @@ def test_stage_does_not_follow_a_link_in_incoming(agent: AgentProcess, root: Pat
     victim.write_bytes(b"precious")
     (root / "incoming" / f"{DIGEST}.part").symlink_to(victim)
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         agent.stage(DATA)
 
     assert refused.value.code == "E_STORAGE"
@@ -176,9 +176,10 @@ def test_stage_does_not_follow_a_link_in_incoming(agent: AgentProcess, root: Pat
 
 
 def test_stage_refuses_before_the_first_byte_when_the_disk_is_too_small(agent: AgentProcess, root: Path) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         agent.request("stage", sha256=DIGEST, size=2**40)
 
     assert refused.value.code == "E_STORAGE"
+    assert not (root / "incoming" / f"{DIGEST}.part").exists()
     assert refused.value.details["need_bytes"] > 2**40 > refused.value.details["free_bytes"]
     assert agent.events == []

@@ -1,0 +1,76 @@
+"""Which runtimes work on this device: each is started in a child, and constructs an interpreter there."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from device_agents.linux import environment, links, runners, worker
+from device_agents.linux.errors import AgentError
+
+if TYPE_CHECKING:
+    from device_agents.linux.root import Root
+
+_TIMEOUT_S = 120.0
+_BYTECODE_BYTES = 16 * 1024 * 1024
+"""Largest .pyc that a proof may write."""
+
+
+class Prober:
+    """Starts runtimes in limited children.
+
+    Args:
+        root: where runtime bundles lie.
+        agent_path: the zipped agent.
+        hangup: the host's end of the channel; a child does not outlive it.
+    """
+
+    def __init__(self, root: Root, agent_path: str, hangup: int) -> None:
+        self._root = root
+        self._agent_path = agent_path
+        self._hangup = hangup
+
+    def probe(self, names: list[str] | None) -> dict[str, Any]:
+        """`{name: {ok, versions, formats, delegates, reason}}` of these runtimes, or of all."""
+        folders = runtime_folders(self._root)
+        return {name: self._probe_one(name, folders) for name in (runners.names() if names is None else names)}
+
+    def prove(self, name: str, folders: list[str]) -> None:
+        """Start a runtime that lies in `folders`; its imports leave their bytecode there.
+
+        Raises:
+            AgentError: E_UNSUPPORTED when it does not start.
+        """
+        found = self._probe_one(name, folders, write_bytecode=True)
+        if not found["ok"]:
+            raise AgentError(
+                "E_UNSUPPORTED",
+                f"the runtime {name!r} does not start on this device: {found['reason']}",
+                f"choose wheels for {environment.machine()}",
+            )
+
+    def _probe_one(self, name: str, folders: list[str], write_bytecode: bool = False) -> dict[str, Any]:
+        outcome = worker.run(
+            {
+                "do": "probe",
+                "runner": name,
+                "sys_path": folders,
+                "limits": worker.limits(_TIMEOUT_S, None, _BYTECODE_BYTES if write_bytecode else 0),
+            },
+            agent_path=self._agent_path,
+            folder=self._root.empty,
+            descriptors=[],
+            timeout_s=_TIMEOUT_S,
+            hangup=self._hangup,
+            write_bytecode=write_bytecode,
+        )
+        if outcome.result is None:
+            reason = outcome.child["message"] or outcome.child["exit"]
+            return {"ok": False, "versions": {}, "formats": [], "delegates": [], "reason": reason[-500:]}
+        return dict(outcome.result, ok=True, reason=None)
+
+
+def runtime_folders(root: Root) -> list[str]:
+    """What children find before the system's packages: the installed runtime bundles, newest first."""
+    bundles = links.survey(root)[0].bundles
+    return [folder for folder in map(root.runtime, bundles) if os.path.isdir(folder)]

@@ -1,0 +1,71 @@
+"""Stored manifests: which there are, which is active, and what they name."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from device_agents.linux import durable, manifest
+from device_agents.linux.errors import AgentError
+from device_agents.linux.root import is_digest
+
+if TYPE_CHECKING:
+    from device_agents.linux.root import Root
+
+
+def active(root: Root) -> str:
+    """The digest that `current` points to.
+
+    Raises:
+        AgentError: E_INPUT when nothing is active, or `current` is damaged.
+    """
+    try:
+        digest = os.path.basename(os.readlink(root.current))[: -len(".json")]
+    except OSError as cause:
+        raise AgentError("E_INPUT", "no release is active on this device", "deploy one") from cause
+    if not is_digest(digest):
+        raise AgentError("E_INPUT", f"{root.current} is damaged", "deploy again: that mends the link")
+    return digest
+
+
+def load(root: Root, digest: str) -> manifest.Manifest:
+    """A stored manifest, proven to have the digest of its name.
+
+    Raises:
+        AgentError: E_INPUT when there is none, E_VERIFY when it is damaged.
+    """
+    try:
+        text = durable.read_file(root.release(digest), manifest.MAX_BYTES).decode("utf-8")
+    except FileNotFoundError as cause:
+        raise AgentError("E_INPUT", f"the device has no release {digest}", "deploy it") from cause
+    except UnicodeDecodeError as cause:
+        raise AgentError("E_VERIFY", f"{root.release(digest)} is damaged", "deploy it again") from cause
+    release = manifest.parse(text)
+    if release.digest != digest:
+        raise AgentError("E_VERIFY", f"{root.release(digest)} is damaged", "deploy it again")
+    return release
+
+
+def manifest_text(root: Root, digest: str | None) -> str | None:
+    """The text of a stored manifest; None when there is none, or it is damaged."""
+    if digest is not None:
+        with suppress(AgentError):
+            return load(root, digest).text
+    return None
+
+
+def stored(root: Root) -> list[str]:
+    """Digests of all stored manifests, sorted."""
+    with suppress(FileNotFoundError):
+        names = (name[: -len(".json")] for name in os.listdir(root.releases) if name.endswith(".json"))
+        return sorted(name for name in names if is_digest(name))
+    return []
+
+
+def blob_names(root: Root, digest: str) -> set[str]:
+    """The blobs that a stored release names; a damaged manifest names none."""
+    try:
+        return {file.sha256 for file in load(root, digest).files.values()}
+    except AgentError:
+        return set()

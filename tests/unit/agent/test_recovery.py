@@ -1,0 +1,144 @@
+"""SIGKILL at a sample of the system calls of an activation: old or new, never in between, and the next try converges.
+
+The exhaustive matrix (every call, every scenario, every errno) belongs to the promise tests.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.agent_process import AgentProcess, RefusedError, fake_release, sha256
+
+OLD, NEW = fake_release(1.0), fake_release(2.0, counter=2)
+
+pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+
+
+def strace(*expressions: str) -> list[str]:
+    # Without -f only the agent itself is traced, not the children that run the model.
+    return ["strace", "-o", "/dev/null", *(part for one in expressions for part in ("-e", one))]
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A device with OLD active and the files of NEW staged."""
+    root = tmp_path_factory.mktemp("template") / "root"
+    with AgentProcess(root).boot() as agent:
+        agent.deploy(OLD)
+        for data in NEW.files:
+            agent.stage(data)
+    return root
+
+
+@pytest.fixture
+def device(template: Path, root: Path) -> Path:
+    shutil.copytree(template, root, symlinks=True)
+    return root
+
+
+def active(root: Path) -> str:
+    """What a reader that follows `current` finds, which must be whole."""
+    release = {OLD.digest: OLD, NEW.digest: NEW}[(root / "current").readlink().stem]
+    assert (root / "current").read_text() == release.manifest
+    return release.digest
+
+
+def leftovers(root: Path) -> list[str]:
+    return [str(path) for path in root.rglob("*") if path.name.startswith(".tmp-") or path.parent.name == "incoming"]
+
+
+# The calls of one activation that change ROOT: fsync and rename of the manifest (1, 2 fsyncs), of state.json pending
+# (3, 4), ROOT after both links (5), state.json committed (6, 7); renames: manifest, state, previous, current, state.
+POINTS = [
+    *(("fsync", when) for when in (1, 2, 3, 5, 6, 7)),
+    *(("rename", when) for when in (2, 3, 4)),
+    ("symlink", 2),
+]
+
+
+@pytest.mark.parametrize(("call", "when"), POINTS)
+def test_activation_that_is_killed_leaves_old_or_new_and_converges(device: Path, call: str, when: int) -> None:
+    agent = AgentProcess(device, wrap=strace(f"inject={call}:signal=KILL:when={when}"))
+    with agent.boot():
+        agent.ask("activate", manifest=NEW.manifest, expect=None)
+        while (line := agent.stdout.readline()) and b'"event"' in line:
+            pass
+
+    assert line == b"", "it was killed before it could acknowledge"
+    assert active(device) in (OLD.digest, NEW.digest)
+    with AgentProcess(device).boot() as second:
+        assert second.request("status")["locked_by"] is None
+        assert second.request("activate", manifest=NEW.manifest, expect=None)["active"] == NEW.digest
+        status = second.request("status")
+    assert active(device) == NEW.digest
+    assert (status["pending"], status["previous"], status["counter"]) == (None, OLD.digest, 2)
+    assert status["warnings"] == []
+    assert leftovers(device) == []
+
+
+@pytest.mark.parametrize(("call", "when"), [("fsync", 5), ("rename", 4), ("fsync", 6)])
+def test_recovery_goes_back_to_what_was_acknowledged(device: Path, call: str, when: int) -> None:
+    agent = AgentProcess(device, wrap=strace(f"inject={call}:signal=KILL:when={when}"))
+    with agent.boot():
+        agent.ask("activate", manifest=NEW.manifest, expect=None)
+        while agent.stdout.readline():
+            pass
+
+    with AgentProcess(device).boot() as second:
+        assert second.request("status")["active"] == OLD.digest
+        second.request("collect", keep=9, data=False)
+
+    assert active(device) == OLD.digest
+    assert not os.path.lexists(device / "previous")
+
+
+@pytest.mark.parametrize(("call", "when"), [("fsync", 1), ("fsync", 3), ("fsync", 5), ("fsync", 6), ("symlink", 2)])
+def test_activation_that_the_disk_refuses_is_undone(device: Path, call: str, when: int) -> None:
+    errno = "ENOSPC" if call == "symlink" else "EIO"
+    with AgentProcess(device, wrap=strace(f"inject={call}:error={errno}:when={when}")).boot() as agent:
+        with pytest.raises(RefusedError) as refused:
+            agent.request("activate", manifest=NEW.manifest, expect=None)
+
+        assert refused.value.code == "E_STORAGE"
+        assert refused.value.details["errno"] == errno
+        assert refused.value.details["path"].startswith(str(device))
+        assert active(device) == OLD.digest
+        assert leftovers(device) == []
+        assert agent.request("status")["pending"] is None
+        assert agent.request("activate", manifest=NEW.manifest, expect=None)["active"] == NEW.digest
+
+
+@pytest.mark.parametrize(("call", "when"), [("fsync", 1), ("fsync", 2), ("rename", 1)])
+def test_stage_that_is_killed_converges(root: Path, call: str, when: int) -> None:
+    data = os.urandom(1000)
+    with AgentProcess(root).boot() as agent:
+        agent.stage(b"makes the folders")
+    agent = AgentProcess(root, wrap=strace(f"inject={call}:signal=KILL:when={when}"))
+    with agent.boot():
+        agent.ask("stage", sha256=(digest := sha256(data)), size=len(data))
+        agent.read()
+        agent.send_frames(data)
+        assert agent.stdout.readline() == b""
+
+    with AgentProcess(root).boot() as second:
+        second.stage(data)
+
+    assert (root / "blobs" / digest).read_bytes() == data
+    assert leftovers(root) == []
+
+
+def test_fsync_of_an_upload_that_fails_gives_the_space_back_and_the_next_try_is_a_new_file(root: Path) -> None:
+    data = os.urandom(200_000)
+    with AgentProcess(root, wrap=strace("inject=fsync:error=EIO:when=6")).boot() as agent:
+        agent.stage(b"makes the folders")  # fsyncs: the pushed agent (2), ROOT, the blob, blobs/
+        with pytest.raises(RefusedError) as refused:
+            agent.stage(data)
+
+        assert refused.value.code == "E_STORAGE"
+        assert leftovers(root) == []
+        agent.stage(data)
+        assert agent.staged["sent"] == len(data)
