@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Any
 
+from edgekit.bundle._check import check_manifest
 from edgekit.core.digest import canonical_json, sha256_bytes
 from edgekit.core.errors import VerificationError
 
 SCHEMA = "edgekit.manifest/1"
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 _HINT = "compile the bundle again"
 
 
@@ -130,11 +128,11 @@ def parse_manifest(text: str | bytes) -> Manifest:
         raise VerificationError(f"the manifest's schema is {found!r}, this edgekit reads {SCHEMA!r}", hint=_HINT)
     try:
         manifest = _from_json({key: item for key, item in value.items() if key != "schema"})
+        check_manifest(manifest)
     except (KeyError, TypeError, AttributeError, ValueError) as cause:
         raise VerificationError(f"the manifest lacks or garbles a field: {cause!r}", hint=_HINT) from cause
     if manifest.text().encode() != data:
         raise VerificationError("the manifest is not in canonical form", hint=_HINT)
-    _check(manifest)
     return manifest
 
 
@@ -156,18 +154,3 @@ def _golden(value: dict[str, Any]) -> Golden:
     return Golden(
         inputs=tensors(value["inputs"]), outputs=tensors(value["outputs"]), tolerance=Tolerance(**value["tolerance"])
     )
-
-
-def _check(manifest: Manifest) -> None:
-    for path, entry in manifest.files.items():
-        pure = PurePosixPath(path)
-        if pure.is_absolute() or ".." in pure.parts or str(pure) != path or "\0" in path or "\\" in path:
-            raise VerificationError(f"the manifest names the path {path!r}", hint=_HINT)
-        if not _DIGEST.fullmatch(entry.sha256) or isinstance(entry.size, bool) or entry.size < 0:
-            raise VerificationError(f"the manifest's entry for {path!r} has no sha256 and size", hint=_HINT)
-    wanted = [manifest.model] if manifest.kind == "model" else []
-    golden = manifest.golden
-    wanted += [tensor.path for tensor in (*golden.inputs, *golden.outputs)] if golden else []
-    for name in wanted:
-        if name not in manifest.files:
-            raise VerificationError(f"the manifest refers to {name!r}, which is not among its files", hint=_HINT)

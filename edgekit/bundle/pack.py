@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgekit.bundle._check import MANIFEST
 from edgekit.bundle.manifest import Manifest, parse_manifest
 from edgekit.core.digest import sha256_bytes, sha256_file, sha256_stream
 from edgekit.core.errors import InternalError, VerificationError
 from edgekit.core.files import require_readable, write_atomically
 
 SUFFIX = ".edgekit"
-_MANIFEST = "manifest.json"
 _MAX_MANIFEST_BYTES = 1024 * 1024
 _MAX_MEMBERS = 1000
 _HINT = "compile the bundle again, or fetch it again and compare its sha256"
@@ -83,8 +83,8 @@ def write_bundle(path: Path, manifest: Manifest, files: Mapping[str, bytes]) -> 
     """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for name, data in [(_MANIFEST, manifest.text().encode()), *sorted(files.items())]:
-            if name != _MANIFEST and sha256_bytes(data) != manifest.files[name].sha256:
+        for name, data in [(MANIFEST, manifest.text().encode()), *sorted(files.items())]:
+            if name != MANIFEST and sha256_bytes(data) != manifest.files[name].sha256:
                 raise InternalError(
                     f"{name} is not what the manifest says", hint="report this with the command that you ran"
                 )
@@ -108,14 +108,14 @@ def _check_members(path: Path, archive: tarfile.TarFile) -> Manifest:
         if stream is None:
             raise VerificationError(f"{path}: {member.name!r} cannot be read", hint=_HINT)
         if manifest is None:
-            if member.name != _MANIFEST or member.size > _MAX_MANIFEST_BYTES:
+            if member.name != MANIFEST or member.size > _MAX_MANIFEST_BYTES:
                 raise VerificationError(f"{path} does not begin with a manifest", hint=_HINT)
             manifest = parse_manifest(stream.read())
             continue
         entry = manifest.files.get(member.name)
         if entry is None or entry.size != member.size or sha256_stream(stream) != entry.sha256:
             raise VerificationError(f"{path}: {member.name!r} is not what the manifest says", hint=_HINT)
-    missing = sorted(set(manifest.files) - seen) if manifest else [_MANIFEST]
+    missing = sorted(set(manifest.files) - seen) if manifest else [MANIFEST]
     if manifest is None or missing:
         raise VerificationError(f"{path} lacks {missing[0]!r}", hint=_HINT)
     return manifest

@@ -80,6 +80,8 @@ def compile_options(function: F) -> F:
         click.option(
             "-o", "--output", type=click.Path(path_type=Path), help="The bundle; default MODEL-TARGET.edgekit."
         ),
+        click.option("--input-shape", help="Sizes of the only input where the model leaves them open: 1,224,224,3."),
+        click.option("--strict", is_flag=True, help="Take warnings for errors."),
         click.option("--timeout", default=1800.0, type=click.FloatRange(min=1), help="Limit for a step, in seconds."),
     ):
         function = decorate(function)
@@ -238,6 +240,8 @@ class Chosen:
             output=flags["output"],
             representative_samples=samples,
             seed=seed,
+            input_shape=_shape(flags["input_shape"]),
+            strict=flags["strict"],
             timeout_s=flags["timeout"],
         )
 
@@ -286,6 +290,15 @@ def _numbers(text: str, name: str) -> tuple[float, ...]:
         raise UsageError(
             f"--{name} {text!r} is not a number", hint="write it like 0.5, 1/255 or 0.485,0.456,0.406"
         ) from cause
+
+
+def _shape(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    sizes = [part.strip() for part in text.split(",")]
+    if not all(size.isdecimal() and 0 < int(size) < 2**31 for size in sizes):
+        raise UsageError(f"--input-shape {text!r} is not a shape", hint="write it like 1,224,224,3, the batch first")
+    return tuple(map(int, sizes))
 
 
 def _size(text: str) -> tuple[int, int]:

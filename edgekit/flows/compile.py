@@ -14,7 +14,7 @@ from edgekit.config.recipes import load_recipe
 from edgekit.core.artifact import Artifact
 from edgekit.core.dataset import Dataset
 from edgekit.core.digest import sha256_bytes
-from edgekit.core.errors import InputError, UnsupportedError
+from edgekit.core.errors import EdgekitError, InputError, MeasurementError, UnsupportedError
 from edgekit.core.events import OnEvent, ignore
 from edgekit.core.measurement import Accuracy, Provenance
 from edgekit.core.recipe import Recipe, StepRecord
@@ -47,6 +47,8 @@ class CompileRequest:
         output: the bundle; None makes `<model>-<target>.edgekit` in the working folder.
         representative_samples: how many of the calibration samples are used.
         seed: of that choice.
+        input_shape: sizes of the only input, the batch first; for a model of a framework that leaves them open.
+        strict: what would be a warning is an error.
         timeout_s: limit for each conversion.
     """
 
@@ -58,6 +60,8 @@ class CompileRequest:
     output: Path | None = None
     representative_samples: int = 100
     seed: int = 0
+    input_shape: tuple[int, ...] | None = None
+    strict: bool = False
     timeout_s: float = 1800.0
 
 
@@ -126,7 +130,7 @@ class _Compiler:
         request, tools = self._request, self._tools
         tools.tell("source", f"reading {request.model}")
         source, warnings = load_source(request.model, work=tools.work, isolate=tools.isolate)
-        self._warnings += warnings
+        self._warn(warnings, UnsupportedError)
         compressed = source.format == "tflite" and not self._facts(source)["has_float_weights"]
         recipe = self._recipe(compressed)
         check_chain(recipe, self._target, source.format)
@@ -162,6 +166,11 @@ class _Compiler:
             warnings=tuple(self._warnings),
         )
 
+    def _warn(self, texts: Sequence[str], error: type[EdgekitError]) -> None:
+        if texts and self._request.strict:
+            raise error("; ".join(texts), hint="mend it, or leave out --strict to be warned only")
+        self._warnings += texts
+
     def _facts(self, artifact: Artifact) -> dict[str, Any]:
         what = f"reading {artifact.path.name}"
         facts: dict[str, Any] = self._tools.isolate.call(
@@ -183,14 +192,15 @@ class _Compiler:
     def _fit_data(self, model: Artifact) -> None:
         if self._calibration is not None:
             self._calibration = check_against_model(self._calibration, model.inputs)
-            self._warnings += self._calibration.warnings
+            self._warn(self._calibration.warnings, InputError)
         if self._evaluation is not None:
             self._evaluation = check_against_model(self._evaluation, model.inputs)
-            self._warnings += self._evaluation.warnings
+            self._warn(self._evaluation.warnings, InputError)
         if self._calibration is not None and self._evaluation is not None:
             shared = self._calibration.overlap(self._evaluation)
             if shared:
-                self._warnings.append(f"{shared} calibration samples are in the evaluation set too")
+                text = f"{shared} calibration samples are in the evaluation set too"
+                self._warn((text,), MeasurementError)
 
     def _representative(self, recipe: Recipe) -> Dataset | None:
         if self._calibration is not None:
@@ -210,6 +220,7 @@ class _Compiler:
             target=self._target,
             representative=representative,
             timeout_s=self._request.timeout_s,
+            input_shape=self._request.input_shape,
         )
 
     def _steps(

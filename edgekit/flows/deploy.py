@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from edgekit.bundle.pack import Bundle
 from edgekit.core.dataset import Dataset
 from edgekit.core.device_entry import DeviceEntry
-from edgekit.core.errors import GateFailedError
+from edgekit.core.errors import DeviceError, GateFailedError
 from edgekit.core.events import OnEvent, ignore
 from edgekit.core.measurement import Accuracy, Evaluation, Measurement, Plan
 from edgekit.core.target import Target
@@ -170,11 +170,17 @@ def activate(device: DeviceClient, entry: DeviceEntry, bundle: Bundle, tools: Wo
         sent += device.stage(bundle.read(name), sha256=file.sha256, on_event=tools.on_event).sent_bytes
     tools.tell("activate", f"activating {bundle.digest[:12]} on {entry.name}")
     activation = device.activate(manifest.text(), on_event=tools.on_event)
+    found = device.status()  # what the device says of itself now, not what it said of its own work
+    if found.active != bundle.digest:
+        raise DeviceError(
+            f"{entry.name} reported success, but {found.active or 'nothing'} is active there",
+            hint="look at its disk: edgekit doctor --device NAME",
+        )
     return Deployment(
         device=entry.name,
         bundle_sha256=bundle.digest,
-        active=activation.active,
-        previous=activation.previous,
+        active=found.active,
+        previous=found.previous,
         bytes_sent=sent,
         unchanged=activation.unchanged,
         golden_max_abs_error=activation.golden.max_abs_error if activation.golden else None,

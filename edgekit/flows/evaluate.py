@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edgekit.core.dataset import Dataset
 from edgekit.core.device_entry import DeviceEntry
+from edgekit.core.errors import DeviceError
 from edgekit.core.events import OnEvent, ignore
 from edgekit.core.measurement import Accuracy, Evaluation, Provenance
 from edgekit.core.target import Target
@@ -78,6 +83,7 @@ def evaluate(
         inputs, artifact=subject.reference(), options=RunOptions(timeout_s=timeout_s), on_event=tools.on_event
     )
     outputs = tuple(output.array for output in result.outputs)
+    _check_outputs(outputs, subject, len(data), entry)
     provenance = provenance_of(entry)
     compared = None
     if subject.path is not None:
@@ -96,6 +102,26 @@ def evaluate(
         seconds=result.seconds,
         provenance=provenance,
     )
+
+
+def _check_outputs(outputs: tuple[NDArray[Any], ...], subject: Subject, samples: int, entry: DeviceEntry) -> None:
+    found = [(array.dtype.name, array.shape) for array in outputs]
+    fitting = len(outputs) == len(subject.outputs) and all(
+        array.dtype.name == spec.dtype and len(array) == samples
+        for array, spec in zip(outputs, subject.outputs, strict=True)
+    )
+    if not fitting:
+        wanted = [(spec.dtype, (samples, *spec.shape[1:])) for spec in subject.outputs]
+        raise DeviceError(
+            f"{entry.name} answered with outputs {found}, the model gives {wanted}",
+            hint="is its runtime the right one?",
+        )
+    for array, spec in zip(outputs, subject.outputs, strict=True):
+        if array.dtype.kind == "f" and np.isnan(array).all():
+            raise DeviceError(
+                f"every value of output {spec.name!r} on {entry.name} is NaN",
+                hint="compare with this computer: edgekit evaluate --device local",
+            )
 
 
 def _on_host(subject: Subject, data: Dataset, tools: Workspace) -> Accuracy | None:

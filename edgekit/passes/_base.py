@@ -38,6 +38,7 @@ class PassContext:
         target: what the artifact is for.
         representative: preprocessed samples for calibration, None when the user gave no data.
         timeout_s: limit for the work in the child process.
+        input_shape: sizes of the only input, where the model leaves them open; None takes the model's own.
     """
 
     isolate: Isolate
@@ -46,6 +47,7 @@ class PassContext:
     target: Target
     representative: Dataset | None
     timeout_s: float
+    input_shape: tuple[int, ...] | None = None
 
 
 class Pass(ABC, Generic[ParamsT]):
@@ -131,7 +133,7 @@ class Pass(ABC, Generic[ParamsT]):
         key = CacheKey(
             pass_name=self.name,
             pass_version=self.version,
-            params=dataclasses.asdict(parsed),  # type: ignore[call-overload]  # params_type is a dataclass
+            params=self._effective(parsed, context),
             input_digest=artifact.digest,
             dataset_digest=context.representative.digest
             if self.needs_representative and context.representative
@@ -153,6 +155,12 @@ class Pass(ABC, Generic[ParamsT]):
             digest=result.digest,
         )
         return result, record
+
+    def _effective(self, parsed: ParamsT, context: PassContext) -> dict[str, Any]:
+        """Every parameter with its default filled in, and the input shape where the user fixed it."""
+        params: dict[str, Any] = dataclasses.asdict(parsed)  # type: ignore[call-overload]  # it is a dataclass
+        fixed = context.input_shape
+        return params if fixed is None else params | {"input_shape": list(fixed)}
 
     def _fill(self, key: CacheKey, artifact: Artifact, params: ParamsT, context: PassContext) -> CachedFile:
         output = context.work / f"{self.name}-{key.digest[:12]}.new"

@@ -65,6 +65,7 @@ class Conversion(Pass[ParamsT]):
         }
         if framework:
             job["source_format"] = artifact.format
+            job["input_shape"] = None if context.input_shape is None else list(context.input_shape)
         what = f"converting {artifact.path.name} to {self.mode}"
         context.isolate.call(f"{module}:convert", job, what=what, timeout_s=context.timeout_s)
 

@@ -14,7 +14,15 @@ from edgekit.core.errors import InputError, UnsupportedError
 _SIGNATURE = "serving_default"
 
 
-def convert(source: str, source_format: str, output: str, mode: str, io: str, representative: list[str]) -> None:
+def convert(
+    source: str,
+    source_format: str,
+    output: str,
+    mode: str,
+    io: str,
+    representative: list[str],
+    input_shape: list[int] | None,
+) -> None:
     """Convert a Keras model or a SavedModel to .tflite.
 
     Args:
@@ -23,6 +31,7 @@ def convert(source: str, source_format: str, output: str, mode: str, io: str, re
         mode: "float32", "dynamic", "float16", "int8" or "int16x8".
         io: dtype of inputs and outputs, e.g. "int8" (modes int8 and int16x8 only).
         representative: .npy files, one a model input, shape [samples, ...], float32.
+        input_shape: sizes of the only input, the batch first, where the model leaves them open; None takes its own.
 
     Raises:
         UnsupportedError: a shape is open beyond the batch.
@@ -30,7 +39,7 @@ def convert(source: str, source_format: str, output: str, mode: str, io: str, re
     """
     import tensorflow as tf
 
-    graph, specs = _frozen(source, source_format)
+    graph, specs = _frozen(source, source_format, None if input_shape is None else tuple(input_shape))
     converter = tf.lite.TFLiteConverter.from_concrete_functions([graph])
     ops = tf.lite.OpsSet
     if mode != "float32":
@@ -69,33 +78,52 @@ def _samples(specs: tuple[Any, ...], paths: list[str]) -> Callable[[], Iterator[
 
 
 @functools.lru_cache(maxsize=2)
-def _frozen(source: str, source_format: str) -> tuple[Any, tuple[Any, ...]]:
+def _frozen(source: str, source_format: str, input_shape: tuple[int, ...] | None) -> tuple[Any, tuple[Any, ...]]:
     """The model as one graph of constants for a batch of 1, and its input specs."""
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    function = _from_keras(source) if source_format == "keras" else _from_saved_model(source)
+    load = _from_keras if source_format == "keras" else _from_saved_model
+    function = load(source, input_shape)
     graph = convert_variables_to_constants_v2(function)
     return graph, tuple(function.structured_input_signature[0])
 
 
-def _fixed(name: str, shape: Any, dtype: Any) -> Any:
+def _fixed(inputs: list[tuple[str, list[int | None], Any]], input_shape: tuple[int, ...] | None) -> list[Any]:
+    """Specs of all inputs with a batch of 1: name, sizes (None is open), dtype."""
     import tensorflow as tf
 
-    sizes = list(shape)
-    if None in sizes[1:] or not sizes:
-        raise UnsupportedError(
-            f"input {name!r} has the open shape {sizes}",
-            hint="export the model with fixed sizes; only the batch may be open",
+    if input_shape is not None and len(inputs) != 1:
+        raise InputError(f"the model has {len(inputs)} inputs", hint="--input-shape is for models with one input")
+    specs = []
+    for name, declared, dtype in inputs:
+        sizes = declared if input_shape is None else _agreed(name, declared, input_shape)
+        if None in sizes[1:] or not sizes:
+            raise UnsupportedError(
+                f"input {name!r} has the open shape {sizes}",
+                hint="fix it with --input-shape 1,SIZE,SIZE,... (the batch first)",
+            )
+        specs.append(tf.TensorSpec([1, *sizes[1:]], dtype, name=name))
+    return specs
+
+
+def _agreed(name: str, declared: list[int | None], given: tuple[int, ...]) -> list[int | None]:
+    fits = not declared or (
+        len(declared) == len(given)
+        and all(size in (None, wanted) for size, wanted in zip(declared[1:], given[1:], strict=True))
+    )
+    if not fits:
+        raise InputError(
+            f"--input-shape {list(given)} does not fit input {name!r} of shape {declared}", hint="edgekit inspect MODEL"
         )
-    return tf.TensorSpec([1, *sizes[1:]], dtype, name=name)
+    return list(given)
 
 
-def _from_keras(source: str) -> Any:
+def _from_keras(source: str, input_shape: tuple[int, ...] | None) -> Any:
     import keras
     import tensorflow as tf
 
     model = keras.models.load_model(source, compile=False, safe_mode=True)
-    specs = [_fixed(tensor.name, tensor.shape, tensor.dtype) for tensor in model.inputs]
+    specs = _fixed([(tensor.name, list(tensor.shape), tensor.dtype) for tensor in model.inputs], input_shape)
 
     def call(*inputs: Any) -> Any:
         return model(inputs[0] if len(inputs) == 1 else list(inputs), training=False)
@@ -103,7 +131,7 @@ def _from_keras(source: str) -> Any:
     return tf.function(call).get_concrete_function(*specs)
 
 
-def _from_saved_model(source: str) -> Any:
+def _from_saved_model(source: str, input_shape: tuple[int, ...] | None) -> Any:
     # The version-1 loader reads the signature's graph alone: the version-2 one also revives Keras-2 optimizers, which
     # fails under Keras 3 ("'_UserObject' object has no attribute 'add_slot'").
     import tensorflow as tf
@@ -115,10 +143,11 @@ def _from_saved_model(source: str) -> Any:
         constants = v1.graph_util.convert_variables_to_constants(session, session.graph.as_graph_def(), nodes)
     inputs = sorted(signature.inputs.items())
     outputs = sorted(signature.outputs.items())
-    specs = [
-        _fixed(name, [None if axis.size < 0 else axis.size for axis in info.tensor_shape.dim], tf.as_dtype(info.dtype))
+    declared = [
+        (name, [None if axis.size < 0 else axis.size for axis in info.tensor_shape.dim], tf.as_dtype(info.dtype))
         for name, info in inputs
     ]
+    specs = _fixed(declared, input_shape)
 
     def call(*tensors: Any) -> Any:
         results = v1.import_graph_def(

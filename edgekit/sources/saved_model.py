@@ -20,7 +20,7 @@ _FILE_OR_CODE_OPS = frozenset(
     """.split()  # noqa: SIM905 -- easier to read as words
 )
 _CHECKPOINT_OPS = frozenset({"SaveV2", "MergeV2Checkpoints"})
-"""Every SavedModel holds them, to save its variables again; a harmless one runs them neither on loading nor in a call."""
+"""Every SavedModel holds them, to save its variables again; a harmless one runs them neither on load nor in a call."""
 
 SIGNATURE = "serving_default"
 _TAGS = {"serve"}
@@ -66,25 +66,25 @@ class SavedModel(Source):
 
 
 def _unsafe_ops(graph: Any) -> set[str]:
-    """Ops of a graph that touch files or run code, wherever they stand, and those that save where something runs them."""
+    """Ops that touch files or run code, wherever they stand, and those that save where something runs them."""
     functions = {function.signature.name: function.node_def for function in graph.graph_def.library.function}
     everywhere = {node.op for nodes in (graph.graph_def.node, *functions.values()) for node in nodes}
     return everywhere & _FILE_OR_CODE_OPS | _ops_that_run(graph, functions) & _CHECKPOINT_OPS
 
 
 def _ops_that_run(graph: Any, functions: Mapping[str, Any]) -> set[str]:
-    """Ops behind the signatures, the initialisation and the restoring of variables, those of called functions included."""
+    """Ops behind the signatures, the initialisation and the restoring of variables, with the functions they call."""
     nodes = {node.name: node for node in graph.graph_def.node}
     outputs = [tensor.name for signature in graph.signature_def.values() for tensor in signature.outputs.values()]
     starts = [name for collection in graph.collection_def.values() for name in collection.node_list.value]
-    todo = [
-        nodes[name] for name in map(_node_name, [*outputs, *starts, graph.saver_def.restore_op_name]) if name in nodes
-    ]
-    seen, called, ops = {node.name for node in todo}, set[str](), set[str]()
+    seen = set(map(_node_name, [*outputs, *starts, graph.saver_def.restore_op_name])) & nodes.keys()
+    todo = [nodes[name] for name in seen]
+    called, ops = set[str](), set[str]()
     while todo:
         node = todo.pop()
         ops.add(node.op)
-        for name in set(map(_node_name, node.input)) & nodes.keys() - seen:
+        inputs = node.input if nodes.get(node.name) is node else ()  # a function's names are its own
+        for name in set(map(_node_name, inputs)) & nodes.keys() - seen:
             seen.add(name)
             todo.append(nodes[name])
         for name in _functions_of(node) & functions.keys() - called:

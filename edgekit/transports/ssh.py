@@ -217,10 +217,10 @@ class SshTransport(Transport):
 
     def _close(self) -> None:
         if self._transport is not None:
-            self._transport.close()
-            self._socket_down()
+            self._socket_down()  # its thread reads the end now, instead of after its next poll
             if self._transport.is_alive():
                 self._transport.join(5)
+            self._transport.close()
             self._transport.packetizer.complete_handshake()  # ends a timer thread that a failed key exchange leaves
             self._transport = None
         if self._alarm is not None:

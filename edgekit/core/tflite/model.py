@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.core.artifact import TensorSpec
-from edgekit.core.tflite.flatbuffer import Buffer, MalformedModelError, Table
+from edgekit.core.errors import MalformedModelError
+from edgekit.core.tflite.flatbuffer import Buffer, Table
 from edgekit.core.tflite.names import BUILTIN_OPERATORS, TENSOR_TYPES
 
 IDENTIFIER = b"TFL3"
