@@ -5,6 +5,7 @@ No maintainer script runs and nothing is emulated: `dpkg-deb` only unpacks.
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-_MIRROR = "$DEBIAN_MIRROR"
+MIRROR_VARIABLE = "EDGEKIT_DEBIAN_MIRROR"
 _TIMEOUT_S = 300
-_OFFLINE = "check the network: the operating system of the emulated device is fetched once from the Debian archive"
+_OFFLINE = "check the network: the operating system of the emulated device is fetched once from Debian's archive"
 # Documentation and translations are half of a small system.
 _LEFT_OUT = tuple(f"--exclude=./usr/share/{name}/*" for name in ("man", "doc", "locale", "info", "lintian"))
 
@@ -116,14 +117,32 @@ class DebianArchive:
 
     def _configure(self) -> None:
         signed = f"deb [signed-by={KEYRING}]"
-        sources = (
-            f"{signed} {_MIRROR}/debian {self.suite} main\n"
-            f"{signed} {_MIRROR}/debian-security {self.suite}-security main\n"
-        )
+        main, security = mirrors()
+        sources = f"{signed} {main} {self.suite} main\n"
+        if security is not None:
+            sources += f"{signed} {security} {self.suite}-security main\n"
         write_atomically(self.folder / "sources.list", sources.encode())
         write_atomically(self.folder / "status", b"")
         text = _CONFIGURATION.format(arch=self.arch, folder=self.folder)
         write_atomically(self.folder / "apt.conf", text.encode())
+
+
+def mirrors() -> tuple[str, str | None]:
+    """Addresses of Debian's main archive and of its security archive (None if it is not known).
+
+    They are those that this computer's own apt uses; $EDGEKIT_DEBIAN_MIRROR names the main one where apt has none.
+
+    Raises:
+        NetworkError: neither knows Debian's archive.
+    """
+    listing = run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"], timeout_s=_TIMEOUT_S)
+    known = sorted({line.strip().rstrip("/") for line in listing.splitlines()})
+    main = os.environ.get(MIRROR_VARIABLE) or next((uri for uri in known if uri.endswith("/debian")), None)
+    if main is None:
+        raise NetworkError(
+            "this computer's apt knows no archive of Debian", hint=f"set {MIRROR_VARIABLE} to the address of a mirror"
+        )
+    return main.rstrip("/"), next((uri for uri in known if uri.endswith("/debian-security")), None)
 
 
 def unpack(package: Path, root: Path) -> None:

@@ -94,8 +94,10 @@ class SshTransport(Transport):
         transport.start_client(event=negotiated)
         with self._phase("banner", self.limits.banner_s):
             self._socket.identified.wait()
-            if not self._socket.speaks_ssh:
-                raise self._not_ssh(self._socket.first_words)
+            if not self._socket.speaks_ssh and not self._socket.first_words:
+                raise EOFError
+        if not self._socket.speaks_ssh:
+            raise self._not_ssh(self._socket.first_words)
         with self._phase("key exchange", self.limits.auth_s):
             negotiated.wait()
             if not transport.is_active():
@@ -104,10 +106,9 @@ class SshTransport(Transport):
         return HostKey(type=key.get_name(), blob=key.asbytes())
 
     def _not_ssh(self, first_words: bytes) -> EdgekitError:
-        answer = f"what answers says {printable(first_words, limit=80)!r}" if first_words else "it hangs up at once"
         return NetworkError(
-            f"{self.endpoint} speaks no SSH: {answer}",
-            hint="is this the right port? A busy server (MaxStartups) or a ban after failed logins hangs up, too",
+            f"{self.endpoint} speaks no SSH, it says {printable(first_words, limit=80)!r}",
+            hint="is this the right port? A busy server, or one that bans us after failed log-ins, says so instead",
             phase="banner",
         )
 

@@ -56,12 +56,14 @@ def test_source_does_not_match_an_empty_folder(name, tmp_path):
 
 
 @NAMES
-def test_unreadable_file_is_an_input_error(name, tmp_path):
-    if name == "saved_model":
-        pytest.importorskip("tensorflow")
+def test_unreadable_file_is_an_input_error(name, tmp_path, monkeypatch):
+    def fail(path: Path) -> None:
+        path.read_bytes()
 
-    with pytest.raises(InputError):
-        SOURCES.load(name).load(tmp_path / "gone")
+    source = SOURCES.load(name)
+    monkeypatch.setattr(source, "_load", fail)
+    with pytest.raises(InputError, match="gone cannot be read"):
+        source.load(tmp_path / "gone")
 
 
 def test_every_source_has_an_example():
