@@ -13,7 +13,7 @@ from edgekit.report._document import Part, printable
 from edgekit.report._page import Facts, ReportPage, Row, Section
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _COMMAND_LIMIT = 4000
 
@@ -33,24 +33,24 @@ def build_page(document: Mapping[str, Any], measurement: Measurement | None = No
         subtitle=_subtitle(part),
         failure=_failure(part),
         remarks=_remarks(part),
-        headline=tuple(row for row in map(_headline, sections, _HEADLINES) if row),
+        headline=tuple(
+            row for section, starts in zip(sections, _HEADLINES, strict=True) for row in _headline(section, starts)
+        ),
         sections=tuple(section for section in sections if section),
         facts=tuple(facts for facts in _facts(part) if facts.entries),
         command=_command(part),
     )
 
 
-_HEADLINES = ("artifact", "artifact on", _wording.MEDIAN, "peak", None, None)
-"""How the metric of each section starts that a reader looks for first; the last one that does is taken."""
+_HEADLINES = (("artifact",), ("float model", "artifact on"), (_wording.MEDIAN,), ("peak",), (), ())
+"""How the metrics of each section start that a reader looks for first; of several the last one is taken."""
 
 
-def _headline(section: Section | None, metric: str | None) -> Row | None:
-    if section is None or metric is None:
-        return None
-    rows = [row for row in section.rows if row.metric.startswith(metric)]
-    if not rows:
-        return None
-    return replace(rows[-1], metric=f"{section.title}: {rows[-1].metric}")
+def _headline(section: Section | None, starts: tuple[str, ...]) -> Iterator[Row]:
+    for start in starts if section else ():
+        rows = [row for row in section.rows if row.metric.startswith(start)]
+        if rows:
+            yield replace(rows[-1], metric=f"{section.title}: {rows[-1].metric}")
 
 
 def _device(part: Part) -> str | None:

@@ -91,7 +91,7 @@ def accuracy_row(metric: str, part: Part, *, reason: str | None = None) -> Row:
     note = f"{correct:,} of {n:,} correct" if correct is not None and n is not None else ""
     return Row(
         metric=metric,
-        value=share(value),
+        value=share(value) if n is None else f"{share(value)} of {n:,}",
         interval=_interval(bounds, share),
         provenance=provenance(part) or "",
         note=note,
@@ -115,16 +115,16 @@ def agreement_rows(evaluation: Part) -> list[Row]:
     n, origin = evaluation["samples"].count(), provenance(evaluation) or ""
     agreement, largest = evaluation["agreement"].number(), evaluation["max_abs_difference"].number()
     identical, seconds = evaluation["identical_outputs"].count(), evaluation["seconds"].number()
-    of_n = f"of {n:,} samples" if n is not None else ""
+    of_n = f" of {n:,}" if n is not None else ""
     rows = []
     if agreement is not None:
-        rows.append(Row(metric="same answer on host and device", value=share(agreement), provenance=origin, note=of_n))
+        rows.append(Row(metric="same answer on host and device", value=f"{share(agreement)}{of_n}", provenance=origin))
     if identical is not None:
-        rows.append(Row(metric="outputs equal bit for bit", value=f"{identical:,}", provenance=origin, note=of_n))
+        rows.append(Row(metric="outputs equal bit for bit", value=f"{identical:,}{of_n}", provenance=origin))
     if largest is not None:
         rows.append(Row(metric="largest difference of an output", value=f"{largest:.3g}", provenance=origin))
     if seconds is not None and provenance(evaluation) == Provenance.MEASURED:
-        rows.append(Row(metric="time for the whole set", value=format_ns(seconds * 1e9), provenance=origin, note=of_n))
+        rows.append(Row(metric="time for the whole set", value=format_ns(seconds * 1e9), provenance=origin))
     return rows
 
 

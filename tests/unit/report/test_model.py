@@ -31,12 +31,13 @@ def test_title_names_the_model_and_the_device(document):
     assert page.failure is None
 
 
-def test_headline_has_one_number_for_each_question(document):
+def test_headline_has_the_numbers_that_a_reader_looks_for(document):
     page = build_page(document)
 
     assert [(row.metric, row.value) for row in page.headline] == [
         ("Size: artifact", "52.7 KiB"),
-        ("Accuracy: artifact on emu-pi5 (emulated)", "91.10 %"),
+        ("Accuracy: float model", "91.70 % of 1,000"),
+        ("Accuracy: artifact on emu-pi5 (emulated)", "91.10 % of 1,000"),
         ("Latency in the emulator (not the device's): median", "3.23 ms"),
         ("Memory in the emulator (not the device's): peak", "56.0 MiB"),
     ]
@@ -168,9 +169,9 @@ def test_accuracy_has_counts_interval_and_change(document):
     page = build_page(document)
 
     row = _row(page, "Accuracy", "artifact on the host")
-    assert (row.value, row.interval, row.note) == ("91.20 %", "89.28 – 92.80 %", "912 of 1,000 correct")
+    assert (row.value, row.interval, row.note) == ("91.20 % of 1,000", "89.28 – 92.80 %", "912 of 1,000 correct")
     assert _row(page, "Accuracy", "change against the float model").value == "−0.60 points"
-    assert _row(page, "Accuracy", "outputs equal bit for bit").value == "987"
+    assert _row(page, "Accuracy", "outputs equal bit for bit").value == "987 of 1,000"
 
 
 def test_compile_document_has_no_device(document):
@@ -181,7 +182,11 @@ def test_compile_document_has_no_device(document):
 
     assert page.title == "keyword spotting.keras for rpi5"
     assert [section.title for section in page.sections] == ["Size", "Accuracy"]
-    assert [row.metric for row in page.headline] == ["Size: artifact", "Accuracy: artifact on the host"]
+    assert [row.metric for row in page.headline] == [
+        "Size: artifact",
+        "Accuracy: float model",
+        "Accuracy: artifact on the host",
+    ]
 
 
 @pytest.mark.parametrize(("before", "text"), [(107_872, "2.00 times smaller"), (26_968, "2.00 times larger")])
