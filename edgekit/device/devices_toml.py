@@ -28,7 +28,7 @@ def checked_name(name: str) -> str:
     """
     if not _NAME.fullmatch(name) or ".." in name:
         raise ConfigurationError(
-            f"{printable(name, limit=80)!r} is not a device name",
+            f"'{printable(name, limit=80)}' is not a device name",
             hint="use up to 63 lower-case letters, digits, '.', '-' and '_', e.g. pi-4",
         )
     return name
@@ -136,7 +136,7 @@ class _Reader:
         default = Provenance.PINNED if table.get("host_keys") else Provenance.KNOWN_HOSTS
         text = self._text(name, table, "trust") or default
         if text not in list(Provenance):
-            self._wrong(name, "trust", f"is {printable(text, limit=40)!r}", f"write one of {', '.join(Provenance)}")
+            self._wrong(name, "trust", f"is '{printable(text, limit=40)}'", f"write one of {', '.join(Provenance)}")
         return Provenance(text)
 
     def _text(self, name: str, table: Mapping[str, Any], key: str) -> str | None:
@@ -152,7 +152,7 @@ class _Reader:
     def _checked_word(self, name: str, key: str, value: str) -> str:
         if not _WORD.fullmatch(value):
             self._wrong(
-                name, key, f"has {printable(value, limit=80)!r}", "use up to 63 letters, digits, '.', '-' and '_'"
+                name, key, f"has '{printable(value, limit=80)}'", "use up to 63 letters, digits, '.', '-' and '_'"
             )
         return value
 

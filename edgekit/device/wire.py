@@ -46,7 +46,7 @@ class Wire:
         if self._greeted or not self._buffer:
             return error
         heard = printable(bytes(self._buffer[-200:]), limit=200)
-        return type(error)(f"{error.message}; it said {heard!r}", hint=error.hint, **error.details)
+        return type(error)(f"{error.message}; it said '{heard}'", hint=error.hint, **error.details)
 
     def _take(self, size: int) -> bytes:
         taken = bytes(self._buffer[:size])
@@ -75,7 +75,7 @@ class Wire:
                 return marker
             if len(self._buffer) > protocol.MAX_PREAMBLE:
                 first = printable(bytes(self._buffer[:120]), limit=120)
-                raise self.bad(f"{protocol.MAX_PREAMBLE} bytes and no sign of the agent; they begin with {first!r}")
+                raise self.bad(f"{protocol.MAX_PREAMBLE} bytes and no sign of the agent; they begin with '{first}'")
             self._fill()
 
     def read_message(self) -> dict[str, Any]:

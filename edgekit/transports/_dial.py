@@ -41,6 +41,11 @@ class GuardedSocket(socket.socket):
             self._look_at(data)
         return data
 
+    def close(self) -> None:
+        """As the base class; whoever waits for the identification line has waited enough."""
+        self.identified.set()
+        super().close()
+
     def _look_at(self, data: bytes) -> None:
         self._seen += data
         self.first_words = bytes(self._seen[1 : 1 + _FIRST_WORDS_BYTES])

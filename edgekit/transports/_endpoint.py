@@ -51,7 +51,7 @@ class Endpoint:
         """
         match = _URL.fullmatch(url) if len(url) <= 1024 and url.isprintable() else None
         if match is None:
-            raise ConfigurationError(f"{printable(url, limit=200)!r} is not a device URL", hint=_EXAMPLE)
+            raise ConfigurationError(f"'{printable(url, limit=200)}' is not a device URL", hint=_EXAMPLE)
         scheme, user, host, port, path = match.group("scheme", "user", "host", "port", "path")
         if scheme == "local":
             if user is not None or host or port is not None:
@@ -127,6 +127,6 @@ def _port(port: str | None) -> int:
         return DEFAULT_SSH_PORT
     if not (port.isascii() and port.isdigit()) or not 1 <= int(port[:6]) <= 65535:
         raise ConfigurationError(
-            f"{printable(port, limit=40)!r} is not a TCP port", hint="give a number from 1 to 65535"
+            f"'{printable(port, limit=40)}' is not a TCP port", hint="give a number from 1 to 65535"
         )
     return int(port)

@@ -50,14 +50,14 @@ class HostKey:
         words = text.split()
         if len(words) < 2 or words[0] not in HOST_KEY_TYPES:
             raise ConfigurationError(
-                f"{printable(text, limit=60)!r} is not a host key",
+                f"'{printable(text, limit=60)}' is not a host key",
                 hint=f"give `type base64` with one of the types {', '.join(HOST_KEY_TYPES)}",
             )
         try:
             blob = base64.b64decode(words[1], validate=True)
         except (binascii.Error, ValueError) as cause:
             raise ConfigurationError(
-                f"the host key {printable(words[1], limit=40)!r} is not base64", hint="copy it whole"
+                f"the host key '{printable(words[1], limit=40)}' is not base64", hint="copy it whole"
             ) from cause
         inner = words[0].encode()
         if blob[:4] != len(inner).to_bytes(4, "big") or blob[4 : 4 + len(inner)] != inner or len(blob) < 40:

@@ -107,7 +107,7 @@ class SshTransport(Transport):
 
     def _not_ssh(self, first_words: bytes) -> EdgekitError:
         return NetworkError(
-            f"{self.endpoint} speaks no SSH, it says {printable(first_words, limit=80)!r}",
+            f"{self.endpoint} speaks no SSH, it says '{printable(first_words, limit=80)}'",
             hint="is this the right port? A busy server, or one that bans us after failed log-ins, says so instead",
             phase="banner",
         )

@@ -190,13 +190,14 @@ class OpenSshServer:
             self.port = free.getsockname()[1]
         keys = [f"{self.key_options} {path.with_suffix('.pub').read_text()}".strip() for path in self.authorized]
         (self.folder / "authorized_keys").write_text("\n".join(keys) + "\n")
-        variables = " ".join(f'"{name}={value}"' for name, value in self.environment.items())
+        environment = {"HOME": str(self.folder), **self.environment}  # no .bashrc of the user who runs the tests
+        variables = " ".join(f'"{name}={value}"' for name, value in environment.items())
         lines = [
             f"Port {self.port}",
             "ListenAddress 127.0.0.1",
             *(f"HostKey {path}" for path in self.host_keys),
             f"AuthorizedKeysFile {self.folder / 'authorized_keys'}",
-            *([f"SetEnv {variables}"] if variables else []),
+            f"SetEnv {variables}",
             "UsePAM no",
             "StrictModes no",
             "UseDNS no",

@@ -8,6 +8,7 @@ import os
 import resource
 import textwrap
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -25,16 +26,21 @@ from edgekit.device.session import Session, Upload
 from edgekit.transports import Endpoint, Limits, transport_for
 from tests.fakes.scripted_agent import scripted
 
-LIMITS = Limits(idle_s=0.5, close_s=0.05)
+LIMITS = Limits(idle_s=10, close_s=0.05)
+HASTY = Limits(idle_s=0.5, close_s=0.05)
 
 
 def session(script: str, *, limits: Limits = LIMITS) -> Session:
     return Session(transport_for(Endpoint.parse("local://"), limits=limits), agent=scripted(script))
 
 
-def ask(script: str, **arguments):
+def open_descriptors() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def ask(script: str, *, limits: Limits = LIMITS, **arguments):
     """The reply to one `status` request of an agent that runs the script after its greeting."""
-    with session("request = serve()\n" + textwrap.dedent(script)) as opened:
+    with session("request = serve()\n" + textwrap.dedent(script), limits=limits) as opened:
         return opened.request("status", {}, **arguments)
 
 
@@ -74,10 +80,11 @@ def test_more_than_64_kib_of_foreign_text_is_refused(before):
 
 
 def test_forced_command_that_prints_something_else_is_named():
-    with pytest.raises(EdgekitError) as caught, session("raw(b'This account is for backups only\\n')"):
+    with (
+        pytest.raises(DeviceError, match="it said 'This account is for backups only"),
+        session("raw(b'This account is for backups only\\n')"),
+    ):
         pass
-
-    assert "backups only" in str(caught.value.details)
 
 
 def test_events_reach_the_listener_with_their_strings_escaped():
@@ -113,10 +120,10 @@ def test_error_of_the_agent_is_raised_as_its_class_and_the_session_stays_open(co
 LIES = {
     "not json": "raw(b'{nope\\n')",
     "not an object": "raw(b'[]\\n')",
-    "a NaN": "raw(b'{\"id\": 2, \"result\": {\"x\": NaN}}\\n')",
-    "an infinity": "raw(b'{\"id\": 2, \"result\": {\"x\": -Infinity}}\\n')",
-    "a key twice": "raw(b'{\"id\": 2, \"id\": 2, \"result\": {}}\\n')",
-    "bad utf-8": "raw(b'{\"id\": 2, \"result\": {\"x\": \"\\xff\"}}\\n')",
+    "a NaN": 'raw(b\'{"id": 2, "result": {"x": NaN}}\\n\')',
+    "an infinity": 'raw(b\'{"id": 2, "result": {"x": -Infinity}}\\n\')',
+    "a key twice": 'raw(b\'{"id": 2, "id": 2, "result": {}}\\n\')',
+    "bad utf-8": 'raw(b\'{"id": 2, "result": {"x": "\\xff"}}\\n\')',
     "deep nesting": "raw(b'{\"id\": 2, \"result\": ' + b'[' * 500000 + b'\\n')",
     "a wrong id": "say(id=99, result={})",
     "a text id": "say(id='2', result={})",
@@ -214,17 +221,17 @@ def test_agent_that_is_killed_is_named_as_such():
 
 def test_silence_is_an_error_after_the_idle_limit():
     with pytest.raises(DeadlineError, match=r"0\.5 s"):
-        ask("time.sleep(60)")
+        ask("time.sleep(60)", limits=HASTY)
 
 
 def test_events_keep_a_busy_agent_alive_beyond_the_idle_limit():
     script = """
-    for _ in range(8):
+    for _ in range(10):
         time.sleep(0.1)
         say(id=2, event="busy")
     say(id=2, result={"done": True})
     """
-    assert ask(script).result == {"done": True}
+    assert ask(script, limits=HASTY).result == {"done": True}
 
 
 def test_endless_events_end_at_the_deadline():
@@ -232,13 +239,14 @@ def test_endless_events_end_at_the_deadline():
         ask("while True: say(id=2, event='busy')", deadline_s=0.3)
 
 
-def test_a_million_events_do_not_fill_the_memory():
+def test_a_flood_of_events_does_not_fill_the_memory():
+    ask("say(id=2, result={})")
     before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    line = "b'{\"id\":2,\"event\":\"progress\",\"phase\":\"' + b'x' * 200 + b'\"}\\n'"
+    line = 'b\'{"id":2,"event":"progress","phase":"\' + b\'x\' * 200 + b\'"}\\n\''
 
-    ask(f"for _ in range(100): raw(({line}) * 1000)\nsay(id=2, result={{}})")
+    ask(f"for _ in range(30): raw(({line}) * 1000)\nsay(id=2, result={{}})")
 
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib < 64 * 1024
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib < 32 * 1024
 
 
 def test_stderr_flood_does_not_block_and_keeps_the_end():
@@ -315,7 +323,7 @@ class _Zeros:
 
 def test_agent_that_reads_no_more_is_an_error_after_the_idle_limit():
     script = "serve()\nsay(id=2, event='ready', offset=0)\ntime.sleep(60)"
-    with session(script) as opened, pytest.raises(DeadlineError, match="took no data"):
+    with session(script, limits=HASTY) as opened, pytest.raises(DeadlineError, match="took no data"):
         opened.request("stage", {}, upload=Upload(source=_Zeros(), size_bytes=10**8))
 
 
@@ -329,20 +337,23 @@ def test_agent_that_dies_during_an_upload_tells_why():
     ("status", "expected"), [(78, UnsupportedError), (74, StorageError), (65, ProtocolError), (126, UnsupportedError)]
 )
 def test_refusal_of_the_bootstrap_becomes_the_class_of_its_status(status, expected):
-    script = f"read_line()\nsys.stderr.write('edgekit: the agent needs Python 3.8 or newer, this is 3.6.9')\nsys.exit({status})"
+    words = "edgekit: the agent needs Python 3.8 or newer, this is 3.6.9"
+    script = f"read_line()\nsys.stderr.write({words!r})\nsys.exit({status})"
 
     with pytest.raises(expected, match=r"this is 3\.6\.9"), session(script):
         pass
 
 
 def test_other_protocol_version_is_refused():
-    with pytest.raises(ProtocolError, match="protocol 2"), session("start()\nhello(read_line(), protocol=2)\ntime.sleep(60)"):
+    script = "start()\nhello(read_line(), protocol=2)\ntime.sleep(60)"
+
+    with pytest.raises(ProtocolError, match="protocol 2"), session(script):
         pass
 
 
 def test_interrupt_in_the_middle_of_a_request_leaves_no_process_and_no_thread():
     threads = threading.active_count()
-    descriptors = len(os.listdir("/proc/self/fd"))
+    descriptors = open_descriptors()
 
     def interrupt(_event):
         raise KeyboardInterrupt
@@ -351,7 +362,7 @@ def test_interrupt_in_the_middle_of_a_request_leaves_no_process_and_no_thread():
         ask("say(id=2, event='busy')\ntime.sleep(60)", on_event=interrupt)
 
     assert threading.active_count() == threads
-    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert open_descriptors() == descriptors
 
 
 def test_result_is_network_error_when_the_request_is_too_long():
