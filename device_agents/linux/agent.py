@@ -179,16 +179,10 @@ class Agent:
         with lock.exclusive(self._root.lock):
             return self._slots().activate(params.get("manifest"), expect, self._compute.prove, self._install)
 
-    def _install(self, release: Manifest, opened: dict[str, int], bundles: list[str]) -> None:
+    def _install(self, release: Manifest, opened: dict[str, int]) -> None:
         from device_agents.linux import runtimes  # zipfile and what it needs: a tenth of the start-up
 
-        installed = [self._root.runtime(digest) for digest in bundles]
-        runtimes.install(
-            self._root,
-            release,
-            opened,
-            lambda folder: self._prober.prove(release.runtime, [folder, *installed]),
-        )
+        runtimes.install(self._root, release, opened, lambda folder: self._prober.prove(release.runtime, [folder]))
 
     def _rollback(self, params: Params) -> Result:
         to = requests.digest_or_none(params, "to")

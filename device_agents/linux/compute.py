@@ -151,7 +151,7 @@ class Compute:
             "model": model.descriptor,
             "inputs": [{key: entry[key] for key in ("fd", "shape", "dtype")} for entry in data],
             "options": options.for_runner,
-            "sys_path": probing.runtime_folders(self._root),
+            "sys_path": probing.runtime_folders(self._root, model.runtime),
             "limits": worker.limits(options.timeout_s, options.memory_limit_bytes, MAX_OUTPUT_BYTES if extra else 0),
             **more,
         }

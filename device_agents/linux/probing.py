@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
-from device_agents.linux import environment, links, runners, worker
+from device_agents.linux import environment, links, releases, runners, worker
 from device_agents.linux.errors import AgentError
 
 if TYPE_CHECKING:
@@ -32,8 +31,8 @@ class Prober:
 
     def probe(self, names: list[str] | None) -> dict[str, Any]:
         """`{name: {ok, versions, formats, delegates, reason}}` of these runtimes, or of all."""
-        folders = runtime_folders(self._root)
-        return {name: self._probe_one(name, folders) for name in (runners.names() if names is None else names)}
+        wanted = runners.names() if names is None else names
+        return {name: self._probe_one(name, runtime_folders(self._root, name)) for name in wanted}
 
     def prove(self, name: str, folders: list[str]) -> None:
         """Start a runtime that lies in `folders`; its imports leave their bytecode there.
@@ -70,7 +69,10 @@ class Prober:
         return dict(outcome.result, ok=True, reason=None)
 
 
-def runtime_folders(root: Root) -> list[str]:
-    """What children find before the system's packages: the installed runtime bundles, newest first."""
-    bundles = links.survey(root)[0].bundles
-    return [folder for folder in map(root.runtime, bundles) if os.path.isdir(folder)]
+def runtime_folders(root: Root, name: str) -> list[str]:
+    """What children find before the system's packages: the newest bundle of this runtime, and of no other.
+
+    Two runtimes may need different versions of one package (tflite_runtime needs NumPy 1, litert is built for 2).
+    """
+    bundle = releases.newest_bundles(root, links.survey(root)[0].bundles).get(name)
+    return [] if bundle is None else [root.runtime(bundle)]

@@ -55,6 +55,21 @@ def manifest_text(root: Root, digest: str | None) -> str | None:
     return None
 
 
+def newest_bundles(root: Root, digests: list[str]) -> dict[str, str]:
+    """The newest installed bundle of each runtime: its name to the bundle's digest.
+
+    Args:
+        root: where the manifests lie.
+        digests: of runtime bundles, newest first.
+    """
+    found: dict[str, str] = {}
+    for digest in digests:
+        with suppress(AgentError, OSError):
+            if os.path.isdir(root.runtime(digest)):
+                found.setdefault(load(root, digest).runtime, digest)
+    return found
+
+
 def stored(root: Root) -> list[str]:
     """Digests of all stored manifests, sorted."""
     with suppress(FileNotFoundError):

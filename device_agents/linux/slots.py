@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from device_agents.linux.root import Root
 
     Prove = Callable[[manifest.Manifest, "dict[str, int]"], "dict[str, Any] | None"]
-    Install = Callable[[manifest.Manifest, "dict[str, int]", "list[str]"], None]
+    Install = Callable[[manifest.Manifest, "dict[str, int]"], None]
 
 _MAX_FAILED = 32
 
@@ -113,7 +113,8 @@ class Slots:
             keep: how many of the newest model releases stay, the active one included.
             data: also remove every blob that no release names, and uploads that were never finished.
         """
-        stay = {*self._state.history[:keep], *self._state.pinned, *self._state.bundles[:1]}
+        bundles = releases.newest_bundles(self._root, self._state.bundles)
+        stay = {*self._state.history[:keep], *self._state.pinned, *bundles.values()}
         stay |= {digest for digest in (self._state.active, self._state.previous) if digest}
         removed, freed_bytes = sweep.sweep(self._root, stay, data)
         if removed:
@@ -124,9 +125,10 @@ class Slots:
         return {"removed": removed, "freed_bytes": freed_bytes}
 
     def remember_probe(self, runtimes: dict[str, Any]) -> None:
-        """Keep the result of a probe for `status`."""
-        if runtimes != self._state.runtimes:
-            self._save(runtimes=runtimes)
+        """Keep the result of a probe for `status`, beside what is known of other runtimes."""
+        known = {**self._state.runtimes, **runtimes}
+        if known != self._state.runtimes:
+            self._save(runtimes=known)
 
     def _check_fits(self, release: manifest.Manifest) -> None:
         machine = environment.machine()
@@ -156,7 +158,7 @@ class Slots:
 
     def _install(self, release: manifest.Manifest, opened: dict[str, int], install: Install) -> None:
         self._progress("install")
-        install(release, opened, self._state.bundles)
+        install(release, opened)
         self._keep_manifest(release)
         self._save(bundles=state.front(release.digest, self._state.bundles))
 

@@ -129,9 +129,10 @@ def parse_manifest(text: str | bytes) -> Manifest:
     try:
         manifest = _from_json({key: item for key, item in value.items() if key != "schema"})
         check_manifest(manifest)
+        canonical = manifest.text().encode()
     except (KeyError, TypeError, AttributeError, ValueError) as cause:
         raise VerificationError(f"the manifest lacks or garbles a field: {cause!r}", hint=_HINT) from cause
-    if manifest.text().encode() != data:
+    if canonical != data:
         raise VerificationError("the manifest is not in canonical form", hint=_HINT)
     return manifest
 

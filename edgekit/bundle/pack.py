@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ class Bundle:
         try:
             with tarfile.open(path, "r:") as archive:
                 manifest = _check_members(path, archive)
+            _check_layout(path, manifest)
         except (tarfile.TarError, EOFError, UnicodeDecodeError, ValueError) as cause:
             raise VerificationError(f"{path} is not a bundle: {cause}", hint=_HINT) from cause
         return cls(path=path, manifest=manifest)
@@ -62,9 +64,12 @@ class Bundle:
             VerificationError: the bundle changed since it was opened.
         """
         entry = self.manifest.files[name]
-        with tarfile.open(self.path, "r:") as archive:
-            stream = archive.extractfile(name)
-            data = stream.read(entry.size + 1) if stream else b""
+        try:
+            with tarfile.open(self.path, "r:") as archive:
+                stream = archive.extractfile(name)
+                data = stream.read(entry.size + 1) if stream else b""
+        except (tarfile.TarError, EOFError, KeyError, OSError, ValueError):
+            data = b""
         if sha256_bytes(data) != entry.sha256:
             raise VerificationError(f"{name} in {self.path} changed since the bundle was opened", hint=_HINT)
         return data
@@ -81,6 +86,8 @@ def write_bundle(path: Path, manifest: Manifest, files: Mapping[str, bytes]) -> 
     Raises:
         StorageError: the disk is full; nothing is left behind.
     """
+    if files.keys() != manifest.files.keys() or len(files) >= _MAX_MEMBERS:
+        raise InternalError("the files are not those of the manifest", hint="report this with the command that you ran")
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, data in [(MANIFEST, manifest.text().encode()), *sorted(files.items())]:
@@ -88,11 +95,30 @@ def write_bundle(path: Path, manifest: Manifest, files: Mapping[str, bytes]) -> 
                 raise InternalError(
                     f"{name} is not what the manifest says", hint="report this with the command that you ran"
                 )
-            member = tarfile.TarInfo(name)
-            member.size, member.mode = len(data), 0o644
-            archive.addfile(member, io.BytesIO(data))
+            archive.addfile(_member(name, len(data)), io.BytesIO(data))
     write_atomically(path, buffer.getvalue())
     return Bundle(path=path, manifest=manifest)
+
+
+def _member(name: str, size_bytes: int) -> tarfile.TarInfo:
+    """The only header that a file of a bundle may have."""
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = size_bytes, 0o644
+    return member
+
+
+def _check_layout(path: Path, manifest: Manifest) -> None:
+    """Refuse bytes that stand in no file: other headers, another order, padding that is not zero, a tail."""
+    entries = [(name, entry.size) for name, entry in sorted(manifest.files.items())]
+    with path.open("rb") as file:
+        for name, size in [(MANIFEST, len(manifest.text().encode())), *entries]:
+            whole = file.read(tarfile.BLOCKSIZE) == _member(name, size).tobuf(tarfile.USTAR_FORMAT)
+            file.seek(size, os.SEEK_CUR)
+            if not whole or any(file.read(-size % tarfile.BLOCKSIZE)):
+                raise VerificationError(f"{path}: there is more around {name!r} than edgekit writes", hint=_HINT)
+        end = -(file.tell() + 2 * tarfile.BLOCKSIZE) % tarfile.RECORDSIZE + 2 * tarfile.BLOCKSIZE
+        if file.read(end + 1) != bytes(end):
+            raise VerificationError(f"{path} does not end where its last file ends", hint=_HINT)
 
 
 def _check_members(path: Path, archive: tarfile.TarFile) -> Manifest:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import signal
 from collections.abc import Sequence
 
 import click
 
 from edgekit import __version__
-from edgekit.core.errors import EdgekitError, InternalError, InterruptedByUserError
+from edgekit.core.errors import EdgekitError, InternalError, InterruptedByUserError, UsageError
 
 VERBS = {
     "init": "Write an edgekit.toml for this folder.",
@@ -79,8 +80,13 @@ def run(arguments: Sequence[str]) -> int:
         return stop.exit_code
     except click.ClickException as error:
         error.show()
-        return error.exit_code
+        if "--json" in arguments:
+            from edgekit.cli._output import print_error_document
+
+            print_error_document(UsageError(error.format_message()))
+        return UsageError.exit_code
     except (KeyboardInterrupt, click.Abort):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not break into the last words
         return _report(InterruptedByUserError("interrupted; what was finished is kept"), arguments)
     except EdgekitError as error:
         return _report(error, arguments)

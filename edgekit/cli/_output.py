@@ -93,8 +93,13 @@ def show_error(error: EdgekitError, *, as_json: bool, debug: bool) -> None:
     if error.hint:
         click.echo(f"  try: {error.hint}", err=True)
     if as_json:
-        document = {"schema": "edgekit.error/1", "error": error.as_json() | {"exit_code": error.exit_code}}
-        click.echo(json.dumps(document, indent=2, sort_keys=True, default=str))
+        print_error_document(error)
+
+
+def print_error_document(error: EdgekitError) -> None:
+    """The document that `--json` prints in place of a result."""
+    document = {"schema": "edgekit.error/1", "error": error.as_json() | {"exit_code": error.exit_code}}
+    click.echo(json.dumps(document, indent=2, sort_keys=True, default=str))
 
 
 def _as_line(event: Event) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from edgekit.core.events import Event, OnEvent
@@ -57,6 +56,9 @@ def run_in_full(document: Mapping[str, Any]) -> None:
 @contextmanager
 def live_progress() -> Iterator[OnEvent]:
     """A bar on stderr that follows a flow's events and leaves nothing behind."""
+    # Half of what rich takes to import, and only a terminal sees it.
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
     bar = Progress(
         SpinnerColumn(),
         TextColumn("{task.fields[phase]}", style="cyan"),

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -79,6 +78,8 @@ class Registry:
                     f"{file} defines no {self.attribute}", hint=f"see docs/guide/add-to-{self.kind}.md"
                 )
             return getattr(module, self.attribute)
+        from importlib.metadata import entry_points  # takes longer to import than all that is above
+
         for entry in entry_points(group=f"edgekit.{self.kind}", name=name):
             with _plugin_errors(entry.value):
                 return entry.load()

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from edgekit.core.artifact import Artifact
-from edgekit.core.measurement import Accuracy, Evaluation, Measurement
-from edgekit.core.recipe import StepRecord
 from edgekit.core.statistics import PERCENTILE_MINIMUM, median_interval, percentile
-from edgekit.core.verdict import Verdict
-from edgekit.flows.compile import Compilation
-from edgekit.flows.deploy import Deployed
+
+if TYPE_CHECKING:
+    from edgekit.core.artifact import Artifact
+    from edgekit.core.measurement import Accuracy, Evaluation, Measurement
+    from edgekit.core.recipe import StepRecord
+    from edgekit.core.verdict import Verdict
+    from edgekit.flows.compile import Compilation
+    from edgekit.flows.deploy import Deployed
 
 
 def compilation_document(compilation: Compilation) -> dict[str, Any]:

@@ -8,16 +8,18 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgekit.core.caching import Cache
 from edgekit.core.device_entry import DeviceEntry
 from edgekit.core.events import Event, OnEvent
 from edgekit.core.files import storage_errors
 from edgekit.core.isolation import Isolate
-from edgekit.device.client import DeviceClient
-from edgekit.device.connect import connect
 from edgekit.store.cache import Cache as ArtifactCache
 from edgekit.store.cache import DamagedEntry, default_root
+
+if TYPE_CHECKING:
+    from edgekit.device.client import DeviceClient
 
 LOCALHOST = DeviceEntry(name="localhost", url="local://")
 
@@ -43,6 +45,8 @@ class Workspace:
     @cached_property
     def localhost(self) -> DeviceClient:
         """This computer as a device, connected at the first use."""
+        from edgekit.device.connect import connect  # not needed when every answer is in the cache
+
         return self.stack.enter_context(connect(LOCALHOST))
 
     def tell(self, phase: str, message: str, *, done: int | None = None, total: int | None = None) -> None:

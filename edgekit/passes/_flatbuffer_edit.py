@@ -74,6 +74,7 @@ def with_float_io(model: Any) -> None:
     graph = model.subgraphs[0]
     quantize = _operator_code(model, schema.BuiltinOperator.QUANTIZE)
     dequantize = _operator_code(model, schema.BuiltinOperator.DEQUANTIZE)
+    graph.inputs, graph.outputs = list(graph.inputs), list(graph.outputs)  # they come as arrays that may only be read
     first, last, renamed = [], [], {}
     for place, index in enumerate(graph.inputs):
         if graph.tensors[index].type != schema.TensorType.FLOAT32:

@@ -47,7 +47,9 @@ _HEADLINES = (("artifact",), ("float model", "artifact on"), (_wording.MEDIAN,),
 
 
 def _headline(section: Section | None, starts: tuple[str, ...]) -> Iterator[Row]:
-    for start in starts if section else ():
+    if section is None:
+        return
+    for start in starts:
         rows = [row for row in section.rows if row.metric.startswith(start)]
         if rows:
             yield replace(rows[-1], metric=f"{section.title}: {rows[-1].metric}")

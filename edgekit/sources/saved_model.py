@@ -83,8 +83,8 @@ def _ops_that_run(graph: Any, functions: Mapping[str, Any]) -> set[str]:
     while todo:
         node = todo.pop()
         ops.add(node.op)
-        inputs = node.input if nodes.get(node.name) is node else ()  # a function's names are its own
-        for name in set(map(_node_name, inputs)) & nodes.keys() - seen:
+        in_graph = nodes.get(node.name) is node  # a function's names are its own
+        for name in set(map(_node_name, node.input if in_graph else ())) & nodes.keys() - seen:
             seen.add(name)
             todo.append(nodes[name])
         for name in _functions_of(node) & functions.keys() - called:

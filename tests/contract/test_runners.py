@@ -14,6 +14,10 @@ NAMES = runners.names()
 
 
 @pytest.mark.parametrize("name", NAMES)
+
+NOT_HERE = "this runtime needs an environment of its own; the emulated Pi runs it"
+
+
 class TestRunner:
     def test_runner_has_the_names_that_the_agent_calls(self, name: str) -> None:
         module = runners.load_module(name)
@@ -44,7 +48,7 @@ class TestRunner:
         try:
             module.prepare()
         except ImportError as reason:
-            pytest.skip(str(reason))
+            pytest.skip(f"{NOT_HERE} ({reason})")
 
         module.probe()
 
@@ -57,7 +61,7 @@ class TestRunner:
         try:
             module.prepare()
         except ImportError as reason:
-            pytest.skip(str(reason))
+            pytest.skip(f"{NOT_HERE} ({reason})")
         (tmp_path / "model").write_bytes(b"")
 
         with pytest.raises(runners.RunnerError) as refused:

@@ -6,8 +6,6 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
-import numpy as np
-
 from edgekit.core.tflite.model import Graph, Model, Operator, Tensor
 
 _WEIGHT_TYPES = {"float32", "float16", "int16", "int8", "uint8", "int4", "uint4", "int2", "bfloat16", "float64"}
@@ -75,6 +73,8 @@ def _macs(graph: Graph, operator: Operator) -> int:
 
 def tensors_with_bad_values(model: Model) -> tuple[str, ...]:
     """Names of float constants that hold NaN or infinity."""
+    import numpy as np  # all the rest of this file is done long before NumPy is imported
+
     return tuple(
         tensor.name
         for graph in model.graphs
