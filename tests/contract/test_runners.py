@@ -13,11 +13,10 @@ from device_agents.linux import runners, tensors
 NAMES = runners.names()
 
 
-@pytest.mark.parametrize("name", NAMES)
-
 NOT_HERE = "this runtime needs an environment of its own; the emulated Pi runs it"
 
 
+@pytest.mark.parametrize("name", NAMES)
 class TestRunner:
     def test_runner_has_the_names_that_the_agent_calls(self, name: str) -> None:
         module = runners.load_module(name)
