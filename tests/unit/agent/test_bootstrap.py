@@ -15,7 +15,7 @@ from device_agents.linux import protocol
 from edgekit.device.agent_build import agent_digest, bootstrap_source, build_agent
 from tests.fakes.agent_process import AgentProcess, fake_release
 
-PYENV = Path("~/.pyenv/versions")
+PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
 
 
 def python(version: str) -> str:

@@ -251,7 +251,7 @@ def test_damaged_archive_is_refused_or_read_but_never_crashes(tmp_path_factory, 
 @pytest.mark.shared_data
 def test_mnist_is_read_as_it_is_published():
     if not MNIST.is_file():
-        pytest.skip(f"{MNIST} is not there")
+        pytest.skip("the shared material is not beside the project")
 
     made = load_dataset(f"{MNIST}#test", limit=500)
 
