@@ -80,7 +80,7 @@ def _mismatch(reason: str, error: float | None, tolerance: dict[str, Any]) -> Ag
     return AgentError(
         "E_VERIFY",
         f"the golden run failed: {reason}",
-        "the runtime on this device computes something else; see edgekit compare",
+        "the runtime on this device computes something else; compare it with edgekit evaluate",
         max_abs_error=error,
         tolerance=tolerance,
     )

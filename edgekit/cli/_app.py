@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import signal
+import sys
 from collections.abc import Sequence
 
 import click
 
 from edgekit import __version__
-from edgekit.core.errors import EdgekitError, InternalError, InterruptedByUserError, UsageError
+from edgekit.core.errors import EdgekitError, InternalError, InterruptedByUserError, StorageError, UsageError
 
 VERBS = {
     "init": "Write an edgekit.toml for this folder.",
@@ -79,24 +79,45 @@ def run(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        error.show()
-        if "--json" in arguments:
-            from edgekit.cli._output import print_error_document
-
-            print_error_document(UsageError(error.format_message()))
-        return UsageError.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not break into the last words
-        return _report(InterruptedByUserError("interrupted; what was finished is kept"), arguments)
-    except EdgekitError as error:
-        return _report(error, arguments)
+        return _report_usage(error, arguments)
     except BrokenPipeError:
         raise
-    except Exception as cause:
-        if "--debug" in arguments:
+    except SystemExit:
+        if type(sys.stdout).__name__ == "PacifyFlushWrapper":  # how click says that the pipe is closed
+            return 0
+        raise
+    except (KeyboardInterrupt, Exception) as cause:
+        ours = _as_ours(cause)
+        if ours is not cause and isinstance(ours, InternalError) and "--debug" in arguments:
             raise
-        message = f"a bug in edgekit: {type(cause).__name__}: {cause}"
-        return _report(InternalError(message, hint="run it again with --debug and report what it prints"), arguments)
+        return _report(ours, arguments)
+
+
+def _as_ours(cause: BaseException) -> EdgekitError:
+    """What ended a command, as an error with an exit code."""
+    match cause:
+        case EdgekitError():
+            return cause
+        case KeyboardInterrupt() | click.Abort():
+            return InterruptedByUserError("interrupted; what was finished is kept")
+        case OSError():  # a home, temporary or working folder that cannot be used
+            what = f"cannot use {cause.filename}: {cause.strerror}" if cause.filename else str(cause)
+            hint = "check that the folder is there, has room and may be written to, the working folder too"
+            error: EdgekitError = StorageError(what, hint=hint)
+        case _:
+            hint = "run it again with --debug and report what it prints"
+            error = InternalError(f"a bug in edgekit: {type(cause).__name__}: {cause}", hint=hint)
+    error.__cause__ = cause
+    return error
+
+
+def _report_usage(error: click.ClickException, arguments: Sequence[str]) -> int:
+    error.show()
+    if "--json" in arguments:
+        from edgekit.cli._output import print_error_document
+
+        print_error_document(UsageError(error.format_message()))
+    return UsageError.exit_code
 
 
 def _report(error: EdgekitError, arguments: Sequence[str]) -> int:

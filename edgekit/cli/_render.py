@@ -16,9 +16,20 @@ from edgekit.report import build_page
 from edgekit.report import table as report_table
 
 
+class _Stdout(Console):
+    """A console that leaves a closed pipe to `edgekit.cli.main`; rich would exit with 1: a failed gate."""
+
+    def on_broken_pipe(self) -> None:
+        """Nobody listens any more."""
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Stdout; plain text when it is no terminal."""
-    return Console(highlight=False, soft_wrap=False)
+    made = _Stdout(highlight=False, soft_wrap=False)
+    if not made.width:  # COLUMNS=0, which shells without a terminal set
+        made.width = 80
+    return made
 
 
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

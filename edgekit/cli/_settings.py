@@ -132,9 +132,9 @@ class Chosen:
     settings: Settings
 
     @property
-    def project_dir(self) -> Path | None:
-        """Folder of edgekit.toml."""
-        return None if self.project is None else self.project.folder
+    def project_dir(self) -> Path:
+        """Folder of edgekit.toml, or the working folder: where `targets/`, `recipes/` and `devices.toml` may lie."""
+        return Path.cwd() if self.project is None else self.project.folder
 
     def target(self, *, device: DeviceEntry | None = None) -> Target:
         """The target: named, or the device's own.

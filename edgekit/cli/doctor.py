@@ -23,7 +23,11 @@ def command(device: str | None, config: Path | None, as_json: bool, quiet: bool,
         if device is None:
             findings = examine_host()
         else:
-            findings = examine_device(choose(config, device=device).device(), on_event=on_event)
+            chosen = choose(config, device=device)
+            entry = chosen.device()
+            known = chosen.settings.target or entry.target
+            runtimes = list(chosen.target(device=entry).runtimes) if known else None
+            findings = examine_device(entry, runtimes, on_event=on_event)
     document = {"schema": "edgekit.doctor/1", "findings": [vars(finding) for finding in findings]}
 
     def draw() -> None:

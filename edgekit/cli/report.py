@@ -13,19 +13,21 @@ from edgekit.cli._output import Output, output_options
 @click.argument("run_id", required=False)
 @click.option("--html", type=click.Path(path_type=Path), help="Write one self-contained HTML page.")
 @click.option("--markdown", type=click.Path(path_type=Path), help="Write Markdown; - for stdout.")
+@click.option("--raw", type=click.Path(path_type=Path), help="Write JSON with every raw sample.")
 @click.option("--list", "show_list", is_flag=True, help="List the stored runs.")
 @output_options
 def command(
     run_id: str | None,
     html: Path | None,
     markdown: Path | None,
+    raw: Path | None,
     show_list: bool,
     as_json: bool,
     quiet: bool,
     verbose: bool,
 ) -> None:
     """Show a run, the latest one unless RUN_ID is given; first digits of an id are enough."""
-    from edgekit.flows.record import latest_runs, load_run, run_as_json, write_html, write_markdown
+    from edgekit.flows.record import latest_runs, load_run, run_as_json, write_html, write_json, write_markdown
 
     output = Output(as_json=as_json, quiet=quiet, verbose=verbose)
     if show_list:
@@ -50,8 +52,12 @@ def command(
             return
         output.note(f"wrote {markdown}")
 
+    if raw is not None:
+        write_json(run, raw)
+        output.note(f"wrote {raw}")
+
     def draw() -> None:
-        if html is None and markdown is None:
+        if html is None and markdown is None and raw is None:
             from edgekit.cli import _render
 
             _render.run_in_full(run.page_document)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import importlib.util
 import json
 import os
 import resource
@@ -11,6 +12,7 @@ import signal
 import sys
 import traceback
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from edgekit.core.errors import EdgekitError
@@ -47,11 +49,23 @@ def _limit(options: dict[str, Any]) -> None:
         drop_network()
 
 
+def _module(name: str) -> ModuleType:
+    """A module by its dotted name, or the file of a plug-in by its path."""
+    if not name.endswith(".py"):
+        return importlib.import_module(name)
+    spec = importlib.util.spec_from_file_location("_edgekit_plugin_" + Path(name).stem, name)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{name} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def _answer(line: str) -> dict[str, Any]:
     request = json.loads(line)
-    module_name, _, function_name = request["function"].partition(":")
+    module_name, _, function_name = request["function"].rpartition(":")
     try:
-        function = getattr(importlib.import_module(module_name), function_name)
+        function = getattr(_module(module_name), function_name)
         return {"result": function(**request["params"])}
     except EdgekitError as error:
         return {"error": error.as_json()}

@@ -36,11 +36,13 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         StorageError: the disk is full or fails; the old file is untouched.
         InputError: the folder cannot be written to.
     """
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder", hint="give the name of a file")
     with storage_errors(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        except (PermissionError, NotADirectoryError, FileExistsError) as cause:
+        except (PermissionError, NotADirectoryError, FileExistsError, FileNotFoundError) as cause:
             raise InputError(
                 f"cannot write {path}: {cause.strerror}", hint="choose a folder that you may write to"
             ) from cause

@@ -60,7 +60,8 @@ class Isolate:
         """Call `module:function(**params)` in the child and return its result.
 
         Args:
-            function: dotted module and function name, e.g. "edgekit.sources._keras:describe".
+            function: dotted module and function name, e.g. "edgekit.passes._child:describe", or a file and a function,
+                f"{__file__}:convert", for a plug-in that is one file.
             params: JSON values only.
             what: what the call does, for messages, e.g. "reading model.keras".
             timeout_s: limit in seconds; the child is killed when it is over.

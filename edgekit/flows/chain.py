@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from edgekit.core.artifact import Artifact
 from edgekit.core.errors import UnsupportedError
 from edgekit.core.recipe import Recipe
 from edgekit.core.registry import PASSES
 from edgekit.core.target import Target
+from edgekit.passes._base import Pass
 
 AS_IS = "as_is"
 """The recipe without steps: for a model that is compressed already."""
@@ -48,6 +50,16 @@ def check_chain(recipe: Recipe, target: Target, source_format: str) -> None:
 def needs_data(recipe: Recipe) -> bool:
     """Whether a step calibrates."""
     return any(PASSES.load(step.pass_name).needs_representative for step in recipe.steps)
+
+
+def float_pass(source_format: str) -> Pass[Any] | None:
+    """The pass that makes the float .tflite which compressed models are compared with; None if no pass can."""
+    for name in ("tflite", *(name for name in PASSES.names() if name != "tflite")):
+        candidate: Pass[Any] = PASSES.load(name)
+        suits = source_format in candidate.accepts and candidate.emits == "tflite" and candidate.dtype == "float32"
+        if suits and not candidate.needs_representative:
+            return candidate
+    return None
 
 
 def lineage(artifacts: Sequence[Artifact]) -> tuple[dict[str, str], ...]:

@@ -25,7 +25,7 @@ from edgekit.data import check_against_model
 from edgekit.flows import localhost
 from edgekit.flows.accuracy import accuracy
 from edgekit.flows.budgets import judge
-from edgekit.flows.chain import AS_IS, check_chain, lineage, needs_data
+from edgekit.flows.chain import AS_IS, check_chain, float_pass, lineage, needs_data
 from edgekit.flows.fit import fit
 from edgekit.flows.golden import record_golden
 from edgekit.flows.samples import model_inputs
@@ -183,19 +183,22 @@ class _Compiler:
             return self._request.recipe
         return load_recipe(AS_IS if compressed else self._target.recipe)
 
-    def _reference(self, source: Artifact) -> Artifact:
+    def _reference(self, source: Artifact) -> Artifact | None:
+        converter = float_pass(source.format)
+        if converter is None:
+            return None
         self._tools.tell("convert", "converting to float32 .tflite, the reference")
         reference: Artifact
-        reference, _ = PASSES.load("tflite").run(source, {}, self._context(None))
+        reference, _ = converter.run(source, {}, self._context(None))
         return reference
 
     def _fit_data(self, model: Artifact) -> None:
         if self._calibration is not None:
             self._calibration = check_against_model(self._calibration, model.inputs)
-            self._warn(self._calibration.warnings, InputError)
+            self._warn([f"calibration data: {text}" for text in self._calibration.warnings], InputError)
         if self._evaluation is not None:
             self._evaluation = check_against_model(self._evaluation, model.inputs)
-            self._warn(self._evaluation.warnings, InputError)
+            self._warn([f"evaluation data: {text}" for text in self._evaluation.warnings], InputError)
         if self._calibration is not None and self._evaluation is not None:
             shared = self._calibration.overlap(self._evaluation)
             if shared:
@@ -290,9 +293,10 @@ class _Compiler:
         return write_bundle(path, manifest, files)
 
 
-def host_runner(_runtime: str) -> str:
-    """The runner that stands in for a target's runtime on this computer.
+_STAND_INS = {"tflite_runtime": "litert"}
+"""tflite-runtime and LiteRT load the same files, but need different NumPys; one of them is enough here."""
 
-    tflite-runtime and LiteRT load the same files; one of them is enough here.
-    """
-    return "litert"
+
+def host_runner(runtime: str) -> str:
+    """The runner that stands in for a target's runtime on this computer."""
+    return _STAND_INS.get(runtime, runtime)

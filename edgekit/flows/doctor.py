@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgekit.core.device_entry import DeviceEntry
@@ -58,8 +59,13 @@ def examine_host() -> list[Finding]:
     return findings
 
 
-def examine_device(entry: DeviceEntry, *, on_event: OnEvent = ignore) -> list[Finding]:
-    """What a device can do; connects, and probes its runtimes.
+def examine_device(entry: DeviceEntry, runtimes: Sequence[str] | None, *, on_event: OnEvent = ignore) -> list[Finding]:
+    """What a device can do; connects, and probes the runtimes of its target.
+
+    Args:
+        entry: the device.
+        runtimes: names of the runners to try; None tries all.
+        on_event: listener.
 
     Raises:
         TrustError, NetworkError, DeviceError: it cannot be asked; the message says why.
@@ -67,7 +73,7 @@ def examine_device(entry: DeviceEntry, *, on_event: OnEvent = ignore) -> list[Fi
     on_event(Event(phase="connect", message=f"connecting to {entry.name}"))
     with connect(entry) as device:
         hello, status = device.hello, device.status()
-        probe = device.probe(on_event=on_event)
+        probe = device.probe(runtimes, on_event=on_event)
     findings = [
         Finding(what="machine", ok=True, fact=f"{hello.machine}, {hello.bits} bits, {' '.join(hello.libc)}"),
         Finding(what="Python", ok=True, fact=hello.python),

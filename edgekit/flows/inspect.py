@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.core.artifact import Artifact
+from edgekit.core.errors import UnsupportedError
 from edgekit.core.events import OnEvent, ignore
-from edgekit.core.registry import PASSES
 from edgekit.core.target import Target
+from edgekit.flows.chain import float_pass
 from edgekit.flows.fit import fit
 from edgekit.flows.workspace import Workspace, workspace
 from edgekit.passes._base import PassContext
@@ -64,6 +65,11 @@ def _converted(source: Artifact, target: Target, tools: Workspace) -> Artifact:
     context = PassContext(
         isolate=tools.isolate, cache=tools.cache, work=tools.work, target=target, representative=None, timeout_s=1800.0
     )
+    converter = float_pass(source.format)
+    if converter is None:
+        raise UnsupportedError(
+            f"no pass turns {source.format} into .tflite", hint="write one: docs/guide/add-to-passes.md"
+        )
     artifact: Artifact
-    artifact, _ = PASSES.load("tflite").run(source, {}, context)
+    artifact, _ = converter.run(source, {}, context)
     return artifact

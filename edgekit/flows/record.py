@@ -15,6 +15,9 @@ from edgekit.core.measurement import Measurement
 from edgekit.report import as_json, build_page, html, markdown
 from edgekit.store.results import ResultStore, default_path
 
+_RECENT_RUNS = 1000
+"""So many runs are searched for the first digits of an id."""
+
 
 @dataclass(kw_only=True)
 class Run:
@@ -98,7 +101,7 @@ def latest_runs(n: int) -> list[dict[str, Any]]:
 
 
 def load_run(run_id: str | None) -> KeptRun:
-    """A stored run; None takes the latest.
+    """A stored run: by its id or the first digits of it; None takes the latest.
 
     Raises:
         InputError: there is none.
@@ -110,7 +113,8 @@ def load_run(run_id: str | None) -> KeptRun:
             raise InputError("there are no runs yet", hint="edgekit deploy MODEL --target NAME makes one")
         stored = latest[0]
     else:
-        stored = store.run(run_id)
+        begin_so = [run for run in store.latest(_RECENT_RUNS) if run.run_id.startswith(run_id)]
+        stored = begin_so[0] if len(begin_so) == 1 else store.run(run_id)
     measurement = store.measurement(stored.run_id) if stored.has_measurement else None
     document = {**stored.document, "run_id": stored.run_id, "created_utc": stored.created_utc}
     return KeptRun(run_id=stored.run_id, document=document, measurement=measurement)

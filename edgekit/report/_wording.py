@@ -31,7 +31,7 @@ REMARKS = {
     Provenance.EMULATED: "An emulator computes what the machine computes, so sizes, outputs and accuracy hold; "
     "its times and its memory say nothing about the machine.",
     Provenance.ESTIMATED: "Estimated numbers come from a model of the machine; nothing ran there.",
-    Validity.NOISY: "NOISY: the processes disagree by more than 3 %, or too many samples are far outliers.",
+    Validity.NOISY: "NOISY: the processes disagree by more than 3 %, or there was only one.",
     Validity.SYNTHETIC: "SYNTHETIC: the inputs were random, not the user's data.",
     Validity.INVALID: "INVALID: something disturbed the measurement; decide nothing by it.",
 }
@@ -58,12 +58,18 @@ def share(value: float) -> str:
 
 def size_rows(document: Part) -> list[Row]:
     """The model as given, the artifact, and what that saves."""
-    parts = {"model as given": document["source"], "artifact": document["artifact"]}
+    parts = {
+        "model as given": document["source"],
+        "float .tflite": document["reference"],
+        "artifact": document["artifact"],
+    }
     rows = [_size_row(metric, part) for metric, part in parts.items() if part["size_bytes"].present]
-    before, after = (part["size_bytes"].count() for part in parts.values())
+    # A framework's file may hold an optimizer's state, so the float .tflite is the fair comparison where there is one.
+    compared = "float .tflite" if document["reference"] else "model as given"
+    before, after = parts[compared]["size_bytes"].count(), parts["artifact"]["size_bytes"].count()
     if before and after:
         smaller = f"{before / after:.2f} times smaller" if after <= before else f"{after / before:.2f} times larger"
-        rows.append(Row(metric="compared with the model", value=smaller))
+        rows.append(Row(metric=f"compared with the {compared}", value=smaller))
     return rows
 
 

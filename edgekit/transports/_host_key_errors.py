@@ -15,7 +15,7 @@ def unknown_host_key(endpoint: Endpoint, shown: HostKey | None) -> HostKeyError:
     return HostKeyError(
         f"the host key of {endpoint} is not known{seen}",
         hint="compare with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the device, then "
-        + (f"edgekit device trust NAME --fingerprint {shown.fingerprint}" if shown else "edgekit device trust NAME"),
+        + (f"edgekit devices trust NAME --fingerprint {shown.fingerprint}" if shown else "edgekit devices trust NAME"),
         shown=str(shown) if shown else None,
         fingerprint=shown.fingerprint if shown else None,
     )

@@ -78,7 +78,7 @@ class KnownHosts:
             raise HostKeyError(
                 f"{self.path}:{authorities[0]} trusts a certificate authority for {endpoint}; "
                 "edgekit does not support those",
-                hint="pin the device's own host key: edgekit device trust NAME",
+                hint="pin the device's own host key: edgekit devices trust NAME",
             )
         return tuple(dict.fromkeys(keys))
 

@@ -127,7 +127,7 @@ class OpenSshTransport(Transport):
         if "Host key verification failed" in said:
             return HostKeyError(
                 f"the host key of {self.endpoint} was refused: {text}",
-                hint="edgekit device trust shows its fingerprint",
+                hint="edgekit devices trust shows its fingerprint",
             )
         if "Permission denied" in said or "Too many authentication failures" in said:
             return AuthenticationError(

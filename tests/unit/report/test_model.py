@@ -193,7 +193,7 @@ def test_compile_document_has_no_device(document):
 def test_sizes_are_compared(document, before: int, text: str):
     document["source"]["size_bytes"] = before
 
-    assert _row(build_page(document), "Size", "compared with the model").value == text
+    assert _row(build_page(document), "Size", "compared with the model as given").value == text
 
 
 def test_failure_is_told_with_its_way_out(document):
