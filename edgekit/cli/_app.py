@@ -83,7 +83,7 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         raise
     except SystemExit:
-        if type(sys.stdout).__name__ == "PacifyFlushWrapper":  # how click says that the pipe is closed
+        if type(sys.stdout).__name__.endswith("PacifyFlushWrapper"):  # how click says that the pipe is closed
             return 0
         raise
     except (KeyboardInterrupt, Exception) as cause:

@@ -5,18 +5,16 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 TARGETS = sorted(path.stem for path in (ROOT / "targets").glob("*.toml"))
 FILES = sorted(path for folder in ("edgekit", "device_agents") for path in (ROOT / folder).rglob("*.py"))
-each_file = pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(ROOT)) for path in FILES])
+
 
 COMMON_WORDS = {"host"}
-"""Targets whose name is a word that strings hold for other reasons too; only `--target host` and the like is looked for."""
+"""Targets whose name is a word that strings hold for other reasons too."""
 
 
 def strings(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -48,6 +46,22 @@ def parsed(path: Path) -> ast.Module:
 
 def shown(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
+
+
+def each_file(check: Callable[[Path], None]) -> Callable[[], None]:
+    """One test that holds every file to a rule and names all that break it."""
+
+    def test() -> None:
+        offences = []
+        for path in FILES:
+            try:
+                check(path)
+            except AssertionError as error:
+                offences.append(f"{shown(path)}: {str(error).partition(chr(10))[0]}")
+        assert not offences, "\n".join(offences)
+
+    test.__name__, test.__doc__ = check.__name__, check.__doc__
+    return test
 
 
 def test_there_are_targets_and_files():
@@ -155,3 +169,13 @@ def test_numpy_never_unpickles(path):
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("np.load", "numpy.load"):
             values = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
             assert values.get("allow_pickle") == "False", f"line {node.lineno}"
+
+
+@each_file
+def test_durations_do_not_come_from_the_clock_on_the_wall(path):
+    """Catalogue 53: that clock may be set back. Ages of files and the time that a machine is told are no durations."""
+    ages = {"edgekit/store/cache.py", "edgekit/emulators/_machine.py"}
+
+    found = [(line, name) for line, name in calls(parsed(path)) if name in ("time.time", "time.time_ns")]
+
+    assert not found or shown(path) in ages

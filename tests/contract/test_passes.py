@@ -212,7 +212,7 @@ def test_result_loads_and_runs_with_the_dtypes_it_promises(name, form, context, 
     assert (result.parent, result.made_by, result.format) == (source.digest, name, PASSES.load(name).emits)
     assert result.digest == record.digest == hashlib.sha256(data).hexdigest()
     assert result.size_bytes == record.size_bytes == len(data)
-    assert 0 < record.zip_bytes
+    assert record.zip_bytes > 0
     assert not record.cache_hit
     assert all(text not in ("", "absent") for text in record.versions.values())
 

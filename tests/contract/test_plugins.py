@@ -15,7 +15,7 @@ from edgekit.core.digest import sha256_path
 from edgekit.core.errors import ConfigurationError
 from edgekit.core.isolation import Isolate
 from edgekit.core.recipe import Recipe, Step
-from edgekit.core.registry import PASSES, SOURCES, TRANSPORTS
+from edgekit.core.registry import PASSES, TRANSPORTS
 from edgekit.flows.chain import check_chain
 from edgekit.passes._base import PassContext
 from edgekit.sources._base import load_source
@@ -121,7 +121,7 @@ def test_pass_is_listed_with_its_summary(plugins):
 def test_listing_imports_no_plugin(plugins):
     program = (
         "import sys\nfrom edgekit.core.registry import PASSES\n"
-        "print(PASSES.summary('rename'), any('rename' in name or name.startswith('edgekit.passes') for name in sys.modules))"
+        "print(PASSES.summary('rename'), any('rename' in m or m.startswith('edgekit.passes') for m in sys.modules))"
     )
 
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
@@ -207,7 +207,8 @@ def test_command_line_uses_a_plugin_of_the_user(plugins, source, tmp_path):
     )
 
     ended = subprocess.run(
-        [sys.executable, "-m", "edgekit.cli", "compile", str(source.path), "--target", "host", "--recipe", str(tmp_path / "mine.toml"),
+        [sys.executable, "-m", "edgekit.cli", "compile", str(source.path),
+         "--target", "host", "--recipe", str(tmp_path / "mine.toml"),
          "-o", str(tmp_path / "out.edgekit"), "--json"],
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip

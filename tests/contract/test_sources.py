@@ -1,4 +1,4 @@
-"""What every source promises; a new one is covered by its file alone, and more deeply once EXAMPLES holds a model of it."""
+"""What every source promises; a new one is covered by its file alone, more deeply once EXAMPLES holds its model."""
 
 from __future__ import annotations
 

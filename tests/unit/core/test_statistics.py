@@ -1,0 +1,114 @@
+"""Statistics against tables and formulas that others published."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from edgekit.core.statistics import (
+    PERCENTILE_MINIMUM,
+    coefficient_of_variation,
+    median_interval,
+    percentile,
+    wilson,
+)
+
+# Newcombe, "Two-sided confidence intervals for the single proportion", Stat. Med. 17 (1998), table I, method 3.
+NEWCOMBE = [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0000, 0.1611), (1, 29, 0.0061, 0.1718)]
+
+
+def at_most_one_above(n: int, percent: float) -> float:
+    """Probability that of n samples at most one lies above the true percentile."""
+    p = percent / 100
+    return p**n + n * (1 - p) * p ** (n - 1)
+
+
+@pytest.mark.parametrize(("correct", "n", "low", "high"), NEWCOMBE)
+def test_wilson_gives_newcombes_figures(correct, n, low, high):
+    interval = wilson(correct, n)
+
+    assert interval.value == correct / n
+    assert (round(interval.low, 4), round(interval.high, 4)) == (low, high)
+
+
+def test_wilson_is_symmetric():
+    few, many = wilson(3, 40), wilson(37, 40)
+
+    assert few.low == pytest.approx(1 - many.high)
+    assert few.high == pytest.approx(1 - many.low)
+
+
+def test_wilson_touches_the_ends_exactly_when_all_or_none_are_right():
+    assert wilson(0, 7).low == 0.0
+    assert wilson(7, 7).high == 1.0
+    assert 0 < wilson(7, 7).low < 1
+
+
+@pytest.mark.parametrize(("correct", "n"), [(0, 0), (1, 0), (-1, 5), (6, 5), (0, -3)])
+def test_wilson_refuses_what_is_no_proportion(correct, n):
+    with pytest.raises(ValueError, match="not a proportion"):
+        wilson(correct, n)
+
+
+@pytest.mark.parametrize(("percent", "least"), PERCENTILE_MINIMUM.items())
+def test_percentile_minimum_is_the_first_that_is_99_percent_sure(percent, least):
+    assert at_most_one_above(least, percent) <= 0.01 < at_most_one_above(least - 1, percent)
+
+
+@pytest.mark.parametrize(("percent", "least"), PERCENTILE_MINIMUM.items())
+def test_percentile_is_none_with_one_sample_too_few(percent, least):
+    assert percentile(range(least - 1), percent) is None
+    assert percentile(range(least), percent) == pytest.approx((least - 1) * percent / 100)
+
+
+def test_percentile_does_not_depend_on_the_order():
+    samples = list(range(100))
+
+    assert percentile(samples[::-1], 90.0) == percentile(samples, 90.0) == pytest.approx(89.1)
+
+
+def test_percentile_refuses_one_without_a_minimum():
+    with pytest.raises(KeyError):
+        percentile(range(1000), 75.0)
+
+
+def test_median_interval_is_the_same_for_the_same_seed():
+    medians = [3.0, 4.5, 4.0, 9.0, 4.2]
+
+    assert median_interval(medians, seed=3) == median_interval(list(medians), seed=3)
+
+
+def test_median_interval_lies_within_the_values_and_around_the_median():
+    medians = [10.0, 11.0, 12.0, 13.0, 50.0]
+
+    interval = median_interval(medians)
+
+    assert interval is not None
+    assert interval.value == 12.0
+    assert 10.0 <= interval.low <= 12.0 <= interval.high <= 50.0
+    assert interval.low < interval.high
+
+
+def test_median_interval_covers_the_true_median_about_as_often_as_it_says():
+    generator = np.random.default_rng(7)
+    covered = 0
+
+    for _ in range(100):
+        interval = median_interval(generator.normal(100.0, 5.0, size=15).tolist())
+        assert interval is not None
+        covered += interval.low <= 100.0 <= interval.high
+
+    assert 88 <= covered <= 100
+
+
+@pytest.mark.parametrize("medians", [[], [5.0]])
+def test_interval_and_variation_are_none_with_fewer_than_two_processes(medians):
+    assert median_interval(medians) is None
+    assert coefficient_of_variation(medians) is None
+
+
+def test_coefficient_of_variation_uses_the_sample_standard_deviation():
+    assert coefficient_of_variation([1.0, 2.0, 3.0]) == pytest.approx(0.5)
+    assert coefficient_of_variation([1.0, 3.0]) == pytest.approx(math.sqrt(2) / 2)
