@@ -75,7 +75,7 @@ def rpi4(emulated_pi: EmulatedDevice) -> DeviceEntry:
 
 @pytest.fixture
 def edgekit(tmp_path: Path) -> Edgekit:
-    """`edgekit(...)` runs a command with --json in a fresh folder and returns its document; `fails` is the exit code."""
+    """`edgekit(...)` runs a command with --json in a fresh folder, returns its document; `fails` is the exit code."""
 
     def run(*arguments: object, fails: int = 0) -> dict[str, Any]:
         done = subprocess.run(

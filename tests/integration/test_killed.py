@@ -101,8 +101,10 @@ def test_old_model_stays_active_when_the_agent_is_killed(
             subprocess.run([*ssh, KILL_THE_AGENT], timeout=60, check=False, capture_output=True)
 
     killed = threading.Event()
-    ssh = ["ssh", "-p", str(emulated_pi.port), "-i", str(emulated_pi.identity_file), "-oBatchMode=yes",
-           "-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null", "-oLogLevel=ERROR", "root@127.0.0.1"]  # fmt: skip
+    ssh = [
+        *("ssh", "-p", str(emulated_pi.port), "-i", str(emulated_pi.identity_file), "-oBatchMode=yes"),
+        *("-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null", "-oLogLevel=ERROR", "root@127.0.0.1"),
+    ]
 
     with pytest.raises(EdgekitError) as failure:
         put(new, rpi4, kill_the_agent)
