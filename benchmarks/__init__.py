@@ -1,0 +1,1 @@
+"""How fast edgekit is, measured on this computer: one benchmark a file, started by `scripts/bench`."""
