@@ -3,6 +3,8 @@
 import os
 import sys
 
+from device_agents.linux import bytecode
+
 
 def main() -> int:
     """Run as the agent ("serve") or as its limited child ("worker"); returns the exit status."""
@@ -13,10 +15,12 @@ def main() -> int:
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
         os.close(null)
+        bytecode.install(os.path.abspath(sys.argv[0]), write=True)
         from device_agents.linux import agent
 
         return agent.serve(os.path.abspath(sys.argv[0]), source, sink)
     if mode == "worker":
+        bytecode.install(os.path.abspath(sys.argv[0]), write=False)
         from device_agents.linux import child
 
         return child.main()

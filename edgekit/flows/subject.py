@@ -9,7 +9,7 @@ from edgekit.bundle.manifest import Manifest, parse_manifest
 from edgekit.bundle.pack import Bundle
 from edgekit.core.artifact import Artifact, TensorSpec
 from edgekit.core.digest import sha256_bytes
-from edgekit.core.errors import DeviceError, InputError, ProtocolError, UnsupportedError
+from edgekit.core.errors import DeviceError, InputError, ProtocolError, UnsupportedError, VerificationError
 from edgekit.core.target import Target
 from edgekit.device.client import ArtifactRef, DeviceClient
 from edgekit.flows.workspace import Workspace
@@ -70,16 +70,26 @@ class Subject:
 
 
 def from_manifest(manifest: Manifest, *, path: Path | None) -> Subject:
-    """The model of a release."""
+    """The model of a release.
+
+    Raises:
+        VerificationError: the manifest does not tell the model's inputs and outputs.
+    """
     assert manifest.model is not None
     entry = manifest.files[manifest.model]
+    try:
+        inputs, outputs = (tuple(map(TensorSpec.from_json, manifest.facts[side])) for side in ("inputs", "outputs"))
+    except (KeyError, TypeError) as cause:
+        raise VerificationError(
+            "the manifest does not tell the model's inputs and outputs", hint="compile the bundle again"
+        ) from cause
     return Subject(
         name=f"{manifest.facts.get('model_name', manifest.model)} ({manifest.recipe})",
         digest=entry.sha256,
         format=manifest.format,
         runtime=manifest.runtime,
-        inputs=tuple(map(TensorSpec.from_json, manifest.facts["inputs"])),
-        outputs=tuple(map(TensorSpec.from_json, manifest.facts["outputs"])),
+        inputs=inputs,
+        outputs=outputs,
         path=path,
         size_bytes=entry.size,
     )

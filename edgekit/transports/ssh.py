@@ -61,6 +61,8 @@ class SshTransport(Transport):
         self._alarm: Alarm | None = None
 
     def _open(self) -> None:
+        if self.trust.identity_file is not None:
+            checked_identity_file(self.trust.identity_file)  # a key that others may read is no reason to connect at all
         shown = self._handshake(tuple(key.type for key in self.trust.host_keys) or HOST_KEY_TYPES)
         if shown in self.trust.revoked:
             raise revoked_host_key(self.endpoint, shown)

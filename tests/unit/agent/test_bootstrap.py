@@ -43,7 +43,7 @@ def test_bootstrap_asks_for_the_agent_once(root: Path) -> None:
             assert process.stdout.readline() == protocol.MAGIC
 
     assert answers == [b"EDGEKIT-BOOT/1 need\n", b"EDGEKIT-BOOT/1 have\n"]
-    assert [path.name for path in (root / "agents").iterdir()] == [f"{agent_digest()}.pyz"]
+    assert [path.name for path in (root / "agents").glob("*.pyz")] == [f"{agent_digest()}.pyz"]
     assert root.stat().st_mode & 0o777 == 0o700
 
 

@@ -1,0 +1,81 @@
+"""Inputs in a model's own types, and statements about its outputs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgekit.core.artifact import TensorSpec
+from edgekit.core.dataset import Dataset
+from edgekit.core.errors import InputError
+from edgekit.core.measurement import Provenance
+from edgekit.flows.accuracy import accuracy, agreement
+from edgekit.flows.samples import model_inputs, synthetic_inputs
+
+INT8 = TensorSpec(name="x", shape=(1, 2), dtype="int8", scale=0.5, zero_point=-1)
+SCORES = TensorSpec(name="y", shape=(1, 3), dtype="int8", scale=0.25, zero_point=0)
+
+
+def test_real_values_are_quantized_on_the_host() -> None:
+    data = Dataset(name="d", inputs=(np.array([[0.0, 1.0], [-1.0, 1000.0]], np.float32),))
+
+    (array,) = model_inputs(data, [INT8])
+
+    assert array.dtype == np.int8
+    assert array.tolist() == [[-1, 1], [-3, 127]]
+
+
+def test_integers_of_the_models_type_are_taken_as_they_are() -> None:
+    raw = np.array([[7, 8]], np.int8)
+
+    (array,) = model_inputs(Dataset(name="d", inputs=(raw,)), [INT8])
+
+    assert array.tolist() == [[7, 8]]
+
+
+def test_synthetic_inputs_repeat_with_their_seed_and_fill_the_range() -> None:
+    spec = TensorSpec(name="x", shape=(-1, 40), dtype="uint8")
+
+    first, again, other = (synthetic_inputs([spec], n=50, seed=seed)[0] for seed in (1, 1, 2))
+
+    assert first.shape == (50, 40)
+    assert (first.min(), first.max()) == (0, 255)
+    assert (first == again).all()
+    assert (first != other).any()
+
+
+def test_accuracy_counts_correct_answers() -> None:
+    outputs = np.array([[1, 5, 2], [9, 0, 0], [0, 0, 3], [4, 3, 2]], np.int8)
+    data = Dataset(name="d", inputs=(np.zeros((4, 1), np.float32),), labels=np.array([1, 0, 2, 2]))
+
+    found = accuracy(outputs, data, provenance=Provenance.MEASURED)
+
+    assert found is not None
+    assert (found.correct, found.n, found.value) == (3, 4, 0.75)
+    assert 0 < found.low < 0.75 < found.high < 1
+
+
+def test_accuracy_refuses_a_label_that_is_no_class() -> None:
+    data = Dataset(name="d", inputs=(np.zeros((1, 1), np.float32),), labels=np.array([3]))
+
+    with pytest.raises(InputError, match="3 classes"):
+        accuracy(np.zeros((1, 3), np.int8), data, provenance=Provenance.MEASURED)
+
+
+def test_agreement_tells_answers_bits_and_distance_apart() -> None:
+    ours = np.array([[1, 5, 2], [9, 0, 0], [0, 0, 3]], np.int8)
+    theirs = np.array([[1, 5, 2], [9, 0, 1], [0, 4, 3]], np.int8)
+
+    found = agreement([ours], [theirs], [SCORES], classifier=True)
+
+    assert found.identical == 1
+    assert found.share == pytest.approx(2 / 3)
+    assert found.max_abs_difference == 4 * 0.25
+
+
+def test_agreement_of_a_model_that_does_not_classify_is_the_share_of_equal_outputs() -> None:
+    ours, theirs = np.array([[1.0], [2.0]], np.float32), np.array([[1.0], [2.5]], np.float32)
+
+    found = agreement([ours], [theirs], [TensorSpec(name="y", shape=(1, 1), dtype="float32")], classifier=False)
+
+    assert (found.share, found.identical, found.max_abs_difference) == (0.5, 1, 0.5)

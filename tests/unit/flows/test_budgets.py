@@ -1,0 +1,76 @@
+"""Budgets are held against what was found; what an emulator says of time and memory proves nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgekit.core.measurement import Accuracy, Measurement, Memory, Plan, ProcessRun, Provenance, Validity
+from edgekit.core.statistics import wilson
+from edgekit.core.target import Budgets
+from edgekit.core.verdict import Outcome
+from edgekit.flows.budgets import judge
+
+
+def accuracy(correct: int) -> Accuracy:
+    interval = wilson(correct, 100)
+    return Accuracy(correct=correct, n=100, low=interval.low, high=interval.high, provenance=Provenance.MEASURED)
+
+
+def measurement(provenance: Provenance, *, samples: int = 100) -> Measurement:
+    run = ProcessRun(import_ns=1, load_ns=1, first_ns=1, warmup_ns=(), samples_ns=(1_000_000,) * samples)
+    return Measurement(
+        device="d",
+        artifact_digest="0" * 64,
+        plan=Plan(runtime="litert"),
+        runs=(run,),
+        memory=Memory(baseline_rss_bytes=10, peak_rss_bytes=50),
+        memory_reason=None,
+        provenance=provenance,
+        validity=(Validity.VALID,),
+        environment={},
+    )
+
+
+def outcomes(budgets: Budgets, **found: object) -> dict[str, Outcome]:
+    known: dict[str, object] = {"size_bytes": 1000, "reference": None, "accuracy": None, "measurement": None}
+    verdicts = judge(budgets, **(known | found))  # type: ignore[arg-type]
+    return {verdict.metric: verdict.outcome for verdict in verdicts}
+
+
+def test_nothing_is_judged_when_no_budget_is_set() -> None:
+    assert outcomes(Budgets(), measurement=measurement(Provenance.MEASURED)) == {}
+
+
+@pytest.mark.parametrize(("limit", "outcome"), [(1000, Outcome.PASS), (999, Outcome.FAIL)])
+def test_size_is_held_against_the_flash_budget(limit: int, outcome: Outcome) -> None:
+    assert outcomes(Budgets(flash_bytes=limit)) == {"flash_bytes": outcome}
+
+
+@pytest.mark.parametrize(("correct", "outcome"), [(96, Outcome.PASS), (93, Outcome.FAIL)])
+def test_accuracy_drop_is_the_difference_to_the_float_model(correct: int, outcome: Outcome) -> None:
+    found = outcomes(Budgets(accuracy_drop=0.02), reference=accuracy(97), accuracy=accuracy(correct))
+
+    assert found == {"accuracy_drop": outcome}
+
+
+def test_accuracy_drop_is_inconclusive_without_labels() -> None:
+    assert outcomes(Budgets(accuracy_drop=0.02)) == {"accuracy_drop": Outcome.INCONCLUSIVE}
+
+
+@pytest.mark.parametrize(
+    ("provenance", "outcome"), [(Provenance.MEASURED, Outcome.FAIL), (Provenance.EMULATED, Outcome.INCONCLUSIVE)]
+)
+def test_time_and_memory_are_judged_only_on_a_real_machine(provenance: Provenance, outcome: Outcome) -> None:
+    budgets = Budgets(latency_p90_ns=999_999, ram_bytes=49)
+
+    found = outcomes(budgets, measurement=measurement(provenance))
+
+    assert found == {"ram_bytes": outcome, "latency_p90_ns": outcome}
+
+
+def test_latency_is_inconclusive_with_too_few_samples() -> None:
+    budgets = Budgets(latency_p90_ns=10_000_000)
+
+    found = outcomes(budgets, measurement=measurement(Provenance.MEASURED, samples=63))
+
+    assert found == {"latency_p90_ns": Outcome.INCONCLUSIVE}
