@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from device_agents.linux import blobs, environment, golden, probing, releases, requests, tensors, worker
+from device_agents.linux import blobs, environment, golden, probing, protocol, releases, requests, tensors, worker
 from device_agents.linux.errors import AgentError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MAX_OUTPUT_BYTES = worker.GIB
 _PROVE_TIMEOUT_S = 300.0
-_MAX_TIMES = 80_000
+_MAX_TIMES = protocol.MAX_TIMES
 """Times in one answer: 11 characters each, they fit in a line of 1 MiB."""
 
 

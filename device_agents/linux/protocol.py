@@ -30,6 +30,12 @@ VERBS = (
     "bye",
 )
 
+MAX_TIMES = 80_000
+"""Most calls that one `measure` may time, warm-ups included, over all its processes."""
+
+MAX_TIMEOUT_S = 86_400.0
+"""Longest limit of a child process."""
+
 HEARTBEAT_S = 5.0
 """A busy agent sends an event at least this often."""
 

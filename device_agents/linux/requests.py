@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from device_agents.linux import tensors
+from device_agents.linux import protocol, tensors
 from device_agents.linux.errors import AgentError
 from device_agents.linux.root import is_digest
 
 KERNELS = ("default", "reference", "builtin")
 DEFAULT_TIMEOUT_S = 600.0
-_MAX_TIMEOUT_S = 86400.0
+_MAX_TIMEOUT_S = protocol.MAX_TIMEOUT_S
 _MAX_THREADS = 256
 
 

@@ -147,6 +147,15 @@ def _check_members(path: Path, archive: tarfile.TarFile) -> Manifest:
     return manifest
 
 
+def is_bundle(path: Path) -> bool:
+    """Whether a file is a tar archive that begins with a manifest, judged by content."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(512)
+    return head[257:262] == b"ustar" and head.startswith(b"manifest.json\0")
+
+
 def file_sha256(bundle: Bundle) -> str:
     """Digest of the bundle file itself, which a download can be compared with."""
     return sha256_file(bundle.path)

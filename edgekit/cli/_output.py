@@ -6,7 +6,7 @@ import json
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -93,7 +93,8 @@ def show_error(error: EdgekitError, *, as_json: bool, debug: bool) -> None:
     if error.hint:
         click.echo(f"  try: {_shown(error.hint)}", err=True)
     if as_json:
-        print_error_document(error)
+        with suppress(OSError):  # a full or closed stdout must not hide the exit code
+            print_error_document(error)
 
 
 def print_error_document(error: EdgekitError) -> None:

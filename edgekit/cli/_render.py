@@ -52,7 +52,8 @@ def run_summary(document: Mapping[str, Any]) -> None:
     page = build_page(dict(document))
     headline = report_table.headline(page)
     table(headline.title, headline.header, headline.rows)
-    for line in page.remarks:
+    unkept = [document["run_id_reason"]] if document.get("run_id_reason") else []
+    for line in (*page.remarks, *unkept):
         console().print(escape(f"note: {line}"), style="dim")
 
 

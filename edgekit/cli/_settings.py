@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from device_agents.linux.protocol import MAX_TIMEOUT_S, MAX_TIMES
 from edgekit.core.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
@@ -26,11 +28,28 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+PATH = click.Path(path_type=Path, readable=False)
+"""A path as it was written; whoever opens it says what is wrong with it."""
+
+
+class Finite(click.FloatRange):
+    """A float that is a number: not NaN, not infinite."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As click does, then refuse what is no number."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
+
+
+SECONDS = Finite(1, MAX_TIMEOUT_S)
+"""A time limit."""
+
+
 def project_options(function: F) -> F:
     """-c/--config."""
-    return click.option(
-        "-c", "--config", "config", type=click.Path(path_type=Path), help="The project's edgekit.toml."
-    )(function)
+    return click.option("-c", "--config", "config", type=PATH, help="The project's edgekit.toml.")(function)
 
 
 def target_options(function: F) -> F:
@@ -76,13 +95,16 @@ def compile_options(function: F) -> F:
     for decorate in (
         click.option("--calibration-data", help="Typical samples: .npz, .npy, a folder of images, or module:function."),
         click.option("--representative-samples", type=click.IntRange(min=1), help="How many of them are used."),
-        click.option("--seed", type=click.IntRange(min=0), help="Seed of every random choice."),
+        click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of every random choice."),
         click.option(
-            "-o", "--output", type=click.Path(path_type=Path), help="The bundle; default MODEL-TARGET.edgekit."
+            "-o",
+            "--output",
+            type=PATH,
+            help="The bundle; default MODEL-TARGET.edgekit.",
         ),
         click.option("--input-shape", help="Sizes of the only input where the model leaves them open: 1,224,224,3."),
         click.option("--strict", is_flag=True, help="Take warnings for errors."),
-        click.option("--timeout", default=1800.0, type=click.FloatRange(min=1), help="Limit for a step, in seconds."),
+        click.option("--timeout", default=1800.0, type=SECONDS, help="Limit for a step, in seconds."),
     ):
         function = decorate(function)
     return function
@@ -93,16 +115,12 @@ def plan_options(function: F) -> F:
     for decorate in (
         click.option("--processes", default=5, type=click.IntRange(1, 100), help="Fresh processes."),
         click.option(
-            "--num-runs", default=50, type=click.IntRange(1, 1_000_000), help="Counted calls per process, at least."
+            "--num-runs", default=50, type=click.IntRange(1, MAX_TIMES), help="Counted calls per process, at least."
         ),
-        click.option("--warmup-runs", default=10, type=click.IntRange(0, 100_000), help="Calls before them."),
-        click.option(
-            "--min-seconds", default=0.5, type=click.FloatRange(0, 3600), help="Counted time per process, at least."
-        ),
+        click.option("--warmup-runs", default=10, type=click.IntRange(0, MAX_TIMES), help="Calls before them."),
+        click.option("--min-seconds", default=0.5, type=Finite(0, 3600), help="Counted time per process, at least."),
         click.option("--num-threads", default=1, type=click.IntRange(1, 256), help="Threads of the runtime."),
-        click.option(
-            "--process-timeout", default=300.0, type=click.FloatRange(min=1), help="Limit for one process, in seconds."
-        ),
+        click.option("--process-timeout", default=300.0, type=SECONDS, help="Limit for one process, in seconds."),
     ):
         function = decorate(function)
     return function
@@ -112,6 +130,12 @@ def plan_from(flags: dict[str, Any]) -> Plan:
     """The plan that `plan_options` describe; the runtime is settled by the artifact."""
     from edgekit.core.measurement import Plan
 
+    times = flags["processes"] * (flags["num_runs"] + flags["warmup_runs"])
+    if times > MAX_TIMES:
+        raise UsageError(
+            f"--processes times --num-runs and --warmup-runs makes {times:,} calls; {MAX_TIMES:,} can be timed at once",
+            hint="take fewer; --min-seconds makes short calls more without storing each",
+        )
     return Plan(
         runtime="",
         threads=flags["num_threads"],
@@ -152,6 +176,30 @@ class Chosen:
             return target
         own = {key: value for key, value in vars(self.project.budgets).items() if value is not None}
         return replace(target, budgets=replace(target.budgets, **own))
+
+    def bundle_target(self, path: Path, recipe: str | None, flags: dict[str, Any]) -> Target:
+        """The target that a bundle was compiled for.
+
+        Raises:
+            UsageError: another target is named, or a flag that only matters to a compilation.
+        """
+        from edgekit.bundle.pack import Bundle
+        from edgekit.config.targets import load_target
+
+        compiled_for = Bundle.open(path).manifest.target
+        flag = self.settings.target if self.settings.origins.get("target") == "flag" else None
+        target = load_target(flag or compiled_for, project_dir=self.project_dir)
+        if target.name != compiled_for:
+            raise UsageError(
+                f"{path} was compiled for {compiled_for}, not for {target.name}",
+                hint="leave out --target, or compile anew",
+            )
+        idle = ["--recipe"] * (recipe is not None)
+        for name in ("calibration_data", "representative_samples", "output", "input_shape", "strict"):
+            idle += [f"--{name.replace('_', '-')}"] * bool(flags[name])
+        if idle:
+            raise UsageError(f"{path} is compiled already: {', '.join(idle)} would do nothing", hint="leave it out")
+        return target
 
     def recipe(self) -> Recipe | None:
         """The recipe that was named, None when the target decides."""
@@ -251,7 +299,7 @@ class Chosen:
 
         rule = (self.project.preprocessing if self.project else None) or Preprocessing()
         changes: dict[str, Any] = {
-            name: _numbers(flags[name], name)[0] for name in ("scale", "offset") if flags[name] is not None
+            name: _number(flags[name], name) for name in ("scale", "offset") if flags[name] is not None
         }
         changes |= {name: _numbers(flags[name], name) for name in ("mean", "std") if flags[name] is not None}
         if flags["resize"] is not None:
@@ -281,6 +329,13 @@ def choose(
     project = None if path is None else load_project(path)
     flags = {"target": target, "device": device, "recipe": recipe}
     return Chosen(project=project, settings=settle(flags, os.environ, project))
+
+
+def _number(text: str, name: str) -> float:
+    numbers = _numbers(text, name)
+    if len(numbers) != 1:
+        raise UsageError(f"--{name} {text!r} is {len(numbers)} numbers", hint="give one; --mean and --std take several")
+    return numbers[0]
 
 
 def _numbers(text: str, name: str) -> tuple[float, ...]:

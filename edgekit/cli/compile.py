@@ -12,7 +12,7 @@ from edgekit.cli._settings import choose, compile_options, data_options, project
 
 
 @click.command(name="compile")
-@click.argument("model", required=False, type=click.Path(path_type=Path))
+@click.argument("model", required=False, type=click.Path(path_type=Path, readable=False))
 @target_options
 @compile_options
 @data_options

@@ -21,7 +21,7 @@ from edgekit.cli._settings import (
 
 
 @click.command()
-@click.argument("model", required=False, type=click.Path(path_type=Path))
+@click.argument("model", required=False, type=click.Path(path_type=Path, readable=False))
 @target_options
 @device_option
 @compile_options
@@ -51,24 +51,24 @@ def command(
     MODEL is a model as for `edgekit compile`, or a bundle. The activation is atomic: whatever happens, the device runs
     the old release or the new one. Without --device the only device of the target is taken.
     """
-    from edgekit.bundle.pack import Bundle
+    from edgekit.bundle.pack import Bundle, is_bundle
     from edgekit.flows.compile import compile_model
     from edgekit.flows.deploy import Proof, deploy_bundle, deploy_model
     from edgekit.flows.documents import compilation_document, deployed_document
     from edgekit.flows.record import keep_run
-    from edgekit.flows.subject import is_bundle
 
     output = Output(as_json=as_json, quiet=quiet, verbose=verbose)
     chosen = choose(config, target=target, device=device, recipe=recipe)
     entry = None if dry_run else chosen.device()
-    kind = chosen.target(device=entry)
     path = chosen.model(model)
+    kind = chosen.bundle_target(path, recipe, flags) if is_bundle(path) else chosen.target(device=entry)
+    plan = None if no_profile else plan_from(flags)
     with keep_run() as run, output.progress() as on_event:
         if is_bundle(path):
             bundle = Bundle.open(path)
             if entry is None:
                 raise click.UsageError("--dry-run needs a model to compile; a bundle is compiled already")
-            proof = Proof(plan=None if no_profile else plan_from(flags), evaluation=chosen.evaluation(flags))
+            proof = Proof(plan=plan, evaluation=chosen.evaluation(flags), timeout_s=flags["timeout"])
             deployed = deploy_bundle(bundle, entry, kind, proof=proof, offline=offline, on_event=on_event)
             document = run.keep(deployed_document(deployed), deployed.measurement)
         else:
@@ -77,9 +77,7 @@ def command(
                 document = compilation_document(compile_model(request, on_event))
             else:
                 proof = Proof(
-                    plan=None if no_profile else plan_from(flags),
-                    evaluation=request.evaluation,
-                    inputs=request.calibration,
+                    plan=plan, evaluation=request.evaluation, inputs=request.calibration, timeout_s=flags["timeout"]
                 )
                 deployed = deploy_model(request, entry, proof=proof, offline=offline, on_event=on_event)
                 document = run.keep(deployed_document(deployed), deployed.measurement)

@@ -37,7 +37,7 @@ def list_(as_json: bool, quiet: bool, verbose: bool) -> None:
 @click.argument("name")
 @click.argument("url")
 @click.option("-t", "--target", help="Kind of machine.")
-@click.option("--identity", type=click.Path(path_type=Path), help="Private key for this device.")
+@click.option("--identity", type=click.Path(path_type=Path, readable=False), help="Private key for this device.")
 @click.option("--host-key", help="Public host key to pin: 'ssh-ed25519 AAAA...'.")
 @click.option("--label", "labels", multiple=True, help="Label; may be repeated.")
 @output_options

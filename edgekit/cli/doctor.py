@@ -26,7 +26,7 @@ def command(device: str | None, config: Path | None, as_json: bool, quiet: bool,
             chosen = choose(config, device=device)
             entry = chosen.device()
             known = chosen.settings.target or entry.target
-            runtimes = list(chosen.target(device=entry).runtimes) if known else None
+            runtimes = list(chosen.target(device=entry).runtimes) if known else []
             findings = examine_device(entry, runtimes, on_event=on_event)
     document = {"schema": "edgekit.doctor/1", "findings": [vars(finding) for finding in findings]}
 

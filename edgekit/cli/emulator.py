@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from edgekit.cli._output import Output, output_options
+from edgekit.cli._settings import choose
 
 
 @click.group(name="emulator")
@@ -34,7 +35,7 @@ def up(
     output = Output(as_json=as_json, quiet=quiet, verbose=verbose)
     with output.progress() as on_event:
         device, reason = bring_up(
-            load_target(target),
+            load_target(target, project_dir=choose(None).project_dir),
             backend=backend,
             name=name,
             disk_bytes=None if disk_mib is None else disk_mib << 20,

@@ -8,17 +8,17 @@ from typing import Any
 import click
 
 from edgekit.cli._output import Output, output_options
-from edgekit.cli._settings import choose, data_options, device_option, project_options, target_options
+from edgekit.cli._settings import PATH, SECONDS, choose, data_options, device_option, project_options, target_options
 from edgekit.core.errors import UsageError
 
 
 @click.command()
-@click.argument("model", required=False, type=click.Path(path_type=Path))
+@click.argument("model", required=False, type=PATH)
 @target_options
 @device_option
 @data_options
-@click.option("--reference", type=click.Path(path_type=Path), help="A float .tflite to compare with, run here.")
-@click.option("--timeout", default=3600.0, type=click.FloatRange(min=1), help="Limit for the whole set, in seconds.")
+@click.option("--reference", type=PATH, help="A float .tflite to compare with, run here.")
+@click.option("--timeout", default=3600.0, type=SECONDS, help="Limit for the whole set, in seconds.")
 @click.option("--offline", is_flag=True, help="Download nothing.")
 @project_options
 @output_options

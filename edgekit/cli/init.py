@@ -10,7 +10,7 @@ from edgekit.cli._output import Output, output_options
 
 
 @click.command()
-@click.argument("model", required=False, type=click.Path(path_type=Path))
+@click.argument("model", required=False, type=click.Path(path_type=Path, readable=False))
 @click.option("-t", "--target", help="Kind of machine.")
 @click.option("--calibration-data", help="Samples to calibrate with.")
 @click.option("--eval-data", help="Labelled samples to judge by.")

@@ -11,7 +11,7 @@ from edgekit.cli._settings import choose, project_options
 
 
 @click.command()
-@click.argument("model", required=False, type=click.Path(path_type=Path))
+@click.argument("model", required=False, type=click.Path(path_type=Path, readable=False))
 @project_options
 @output_options
 def command(model: Path | None, config: Path | None, as_json: bool, quiet: bool, verbose: bool) -> None:

@@ -20,7 +20,7 @@ from edgekit.cli._settings import (
 
 
 @click.command()
-@click.argument("model", required=False, type=click.Path(path_type=Path))
+@click.argument("model", required=False, type=click.Path(path_type=Path, readable=False))
 @target_options
 @device_option
 @data_options

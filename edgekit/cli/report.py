@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from edgekit.cli._output import Output, output_options
+from edgekit.core.errors import UsageError
 
 
 @click.command()
 @click.argument("run_id", required=False)
-@click.option("--html", type=click.Path(path_type=Path), help="Write one self-contained HTML page.")
-@click.option("--markdown", type=click.Path(path_type=Path), help="Write Markdown; - for stdout.")
-@click.option("--raw", type=click.Path(path_type=Path), help="Write JSON with every raw sample.")
+@click.option("--html", type=click.Path(path_type=Path, readable=False), help="Write one self-contained HTML page.")
+@click.option("--markdown", type=click.Path(path_type=Path, readable=False), help="Write Markdown; - for stdout.")
+@click.option("--raw", type=click.Path(path_type=Path, readable=False), help="Write JSON with every raw sample.")
 @click.option("--list", "show_list", is_flag=True, help="List the stored runs.")
 @output_options
 def command(
@@ -41,20 +42,21 @@ def command(
 
         output.show({"schema": "edgekit.runs/1", "runs": runs}, draw_list)
         return
+    if as_json and str(markdown) == "-":
+        raise UsageError("--markdown - and --json both want stdout", hint="give --markdown a file")
     run = load_run(run_id)
     if html is not None:
         write_html(run, html)
         output.note(f"wrote {html}")
+    if raw is not None:
+        write_json(run, raw)
+        output.note(f"wrote {raw}")
     if markdown is not None:
         text = write_markdown(run, None if str(markdown) == "-" else markdown)
         if str(markdown) == "-":
             click.echo(text)
             return
         output.note(f"wrote {markdown}")
-
-    if raw is not None:
-        write_json(run, raw)
-        output.note(f"wrote {raw}")
 
     def draw() -> None:
         if html is None and markdown is None and raw is None:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+LOCAL_NAME = "local"
+"""This computer, always; no inventory and no emulator can give the name to another device."""
+
 
 class Provenance(StrEnum):
     """How a device's host keys came to be trusted."""

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,6 +23,8 @@ from edgekit.core.errors import DeadlineError, EdgekitError, InternalError, Unsu
 
 DEFAULT_TIMEOUT_S = 1800.0
 _LOG_TAIL_BYTES = 4000
+_DEATH_S = 10.0
+"""A killed process is gone in milliseconds, unless a disk or a driver holds it."""
 _ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "",  # a conversion needs no GPU, and looking for one takes seconds
     "PYTHONHASHSEED": "0",  # same input, same bytes
@@ -38,7 +40,8 @@ class Isolate:
         user_code: the calls are the user's own functions: the working folder is importable and the network stays.
         memory_limit_bytes: limit of the child's address space; None for none.
 
-    Use as a context manager; the child starts with the first call and is killed on exit.
+    Use as a context manager; the child starts with the first call and is killed on exit. It has a folder of its own for
+    temporary files, which goes with it: a framework that is killed cannot clean up.
     """
 
     def __init__(self, *, user_code: bool = False, memory_limit_bytes: int | None = None) -> None:
@@ -47,6 +50,7 @@ class Isolate:
         self._requests = self._replies = -1
         self._log: Any = None
         self._pending = b""
+        self._held = ExitStack()
 
     def __enter__(self) -> Self:
         return self
@@ -68,7 +72,7 @@ class Isolate:
 
         Raises:
             EdgekitError: what the function raised, if it is one of ours.
-            UnsupportedError: the function raised something else, or the child died.
+            UnsupportedError: the function raised something else, or the child died or answered nonsense.
             DeadlineError: the limit is over.
         """
         if self._process is None or self._process.poll() is not None:
@@ -87,33 +91,29 @@ class Isolate:
     def close(self) -> None:
         """Kill the child and release what it held."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        for handle in (self._requests, self._replies):
-            os.close(handle)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        self._log.close()
+        if process is not None:
+            _kill(process)
+        self._held.close()
 
     def _start(self) -> None:
         self.close()
-        child_reads, self._requests = os.pipe()
-        self._replies, child_writes = os.pipe()
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 -- closed by `close`
-        self._pending = b""
-        arguments = json.dumps({**self._options, "requests": child_reads, "replies": child_writes})
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "edgekit.core._isolated", arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            env={**os.environ, **_ENVIRONMENT},
-            pass_fds=(child_reads, child_writes),
-            start_new_session=True,
-        )
-        os.close(child_reads)
-        os.close(child_writes)
+        with ExitStack() as held:
+            folder = held.enter_context(tempfile.TemporaryDirectory(prefix="edgekit-", ignore_cleanup_errors=True))
+            self._log = held.enter_context(tempfile.TemporaryFile())
+            child_reads, self._requests = _pipe(held)
+            self._replies, child_writes = _pipe(held)
+            self._pending = b""
+            arguments = json.dumps({**self._options, "requests": child_reads, "replies": child_writes})
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "edgekit.core._isolated", arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                env={**os.environ, **_ENVIRONMENT, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), folder)},
+                pass_fds=(child_reads, child_writes),
+                start_new_session=True,
+            )
+            self._held = held.pop_all()
 
     def _send(self, line: bytes, what: str) -> None:
         try:
@@ -132,15 +132,23 @@ class Isolate:
                 raise self._death(what)
             self._pending += chunk
         line, _, self._pending = self._pending.partition(b"\n")
-        reply: dict[str, Any] = json.loads(line)
-        return reply
+        try:
+            return _checked(json.loads(line))
+        except (ValueError, RecursionError) as cause:  # code of a stranger wrote into our pipe
+            raise self._failure(what, "gave an answer that makes no sense") from cause
 
     def _death(self, what: str) -> EdgekitError:
         assert self._process is not None
-        code = self._process.wait()
-        cause = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        code = _kill(self._process)  # it may have closed its pipe and live on; one that ended keeps its code
+        if code is None:
+            return self._failure(what, "closed its pipe and cannot be killed")
+        return self._failure(
+            what, f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        )
+
+    def _failure(self, what: str, did: str) -> EdgekitError:
         hint = "the file may be hostile or the memory too small; --debug shows the log"
-        return UnsupportedError(f"{what} failed: the process that did it {cause}", hint=hint, log=self._log_tail())
+        return UnsupportedError(f"{what} failed: the process that did it {did}", hint=hint, log=self._log_tail())
 
     def _log_tail(self) -> str:
         self._log.seek(0, os.SEEK_END)
@@ -164,6 +172,37 @@ class Isolate:
             traceback=error["traceback"],
             log=self._log_tail(),
         )
+
+
+def _pipe(held: ExitStack) -> tuple[int, int]:
+    ends = os.pipe()
+    for end in ends:
+        held.callback(os.close, end)
+    return ends
+
+
+def _kill(process: subprocess.Popen[bytes]) -> int | None:
+    """End the child and all that it started; returns its exit code, None for one that does not die."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    try:
+        return process.wait(_DEATH_S)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def _checked(reply: Any) -> dict[str, Any]:
+    """The reply, if `edgekit.core._isolated` could have written it.
+
+    Raises:
+        ValueError: it could not.
+    """
+    if not isinstance(reply, dict) or not ("result" in reply or isinstance(reply.get("error"), dict)):
+        raise ValueError("neither a result nor an error")
+    error = reply.get("error", {})
+    if "type" in error and not {"type", "message", "module", "traceback"} <= error.keys():
+        raise ValueError("half an error")
+    return reply
 
 
 _EXTRAS = {

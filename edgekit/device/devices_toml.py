@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from edgekit.core.device_entry import DeviceEntry, Provenance
-from edgekit.core.errors import ConfigurationError, EdgekitError
+from edgekit.core.device_entry import LOCAL_NAME, DeviceEntry, Provenance
+from edgekit.core.errors import ConfigurationError, EdgekitError, UnsupportedError
+from edgekit.core.registry import TRANSPORTS
 from edgekit.core.suggest import did_you_mean
 from edgekit.transports import Endpoint, HostKey, printable
 
@@ -21,17 +23,41 @@ _ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f
 
 
 def checked_name(name: str) -> str:
-    """A device name that can stand in a path, a table header and a shell without quotes.
+    """A device name that can stand in a path, a table header and a shell without quotes, and is not reserved.
 
     Raises:
-        ConfigurationError: it cannot.
+        ConfigurationError: it cannot, or is.
     """
     if not _NAME.fullmatch(name) or ".." in name:
         raise ConfigurationError(
             f"'{printable(name, limit=80)}' is not a device name",
             hint="use up to 63 lower-case letters, digits, '.', '-' and '_', e.g. pi-4",
         )
+    if name == LOCAL_NAME:
+        raise ConfigurationError(
+            f"'{name}' is the name of this computer, no other device can have it", hint="choose another name"
+        )
     return name
+
+
+def checked_entry(entry: DeviceEntry) -> DeviceEntry:
+    """An entry that somebody wants to add, as the file will hold it.
+
+    Raises:
+        ConfigurationError: its name, URL or a host key is malformed, or no transport has the URL's scheme.
+    """
+    checked_name(entry.name)
+    endpoint = Endpoint.parse(entry.url)
+    try:
+        if endpoint.scheme not in TRANSPORTS.names():
+            TRANSPORTS.load(endpoint.scheme)  # the ones of installed packages have no file that is listed
+    except UnsupportedError as cause:
+        raise ConfigurationError(
+            f"'{endpoint.scheme}' of '{endpoint}' is not a way to reach a device",
+            hint=f"known are {', '.join(f'{name}://' for name in TRANSPORTS.names())}",
+        ) from cause
+    keys = tuple(str(HostKey.parse(key)) for key in entry.host_keys)
+    return replace(entry, url=str(endpoint), host_keys=keys)
 
 
 def parse(text: str, path: Path) -> dict[str, DeviceEntry]:

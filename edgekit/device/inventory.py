@@ -11,15 +11,15 @@ from typing import Self
 import filelock
 import platformdirs
 
-from edgekit.core.device_entry import DeviceEntry, Provenance
+from edgekit.core.device_entry import LOCAL_NAME, DeviceEntry, Provenance
 from edgekit.core.errors import ConfigurationError, HostKeyError, InputError, LockedError
 from edgekit.core.files import require_readable, write_atomically
 from edgekit.core.suggest import did_you_mean
-from edgekit.device.devices_toml import checked_name, dump, parse
-from edgekit.transports import Endpoint, HostKey
+from edgekit.device.devices_toml import checked_entry, checked_name, dump, parse
+from edgekit.transports import Endpoint, HostKey, printable
 
 FILE_NAME = "devices.toml"
-LOCAL = DeviceEntry(name="local", url="local://", target="host")
+LOCAL = DeviceEntry(name=LOCAL_NAME, url="local://", target="host")
 """This machine, which is a device even when no inventory names it."""
 
 _MAX_BYTES = 4 * 1024 * 1024
@@ -113,9 +113,9 @@ class Inventory:
         """Add a device.
 
         Raises:
-            ConfigurationError: the name is taken, or a field is malformed.
+            ConfigurationError: the name is taken or reserved, or a field is malformed.
         """
-        checked_name(entry.name)
+        entry = checked_entry(entry)
 
         def change(entries: dict[str, DeviceEntry]) -> None:
             if entry.name in entries:
@@ -126,17 +126,27 @@ class Inventory:
 
         self._change(change)
 
-    def remove(self, name: str) -> None:
-        """Forget a device.
+    def listed(self, name: str) -> DeviceEntry:
+        """A device that is in the file, which can be changed; "local" and URLs are not.
 
         Raises:
             ConfigurationError: there is no such device.
         """
+        return self._known(self.entries(), name)
+
+    def remove(self, name: str) -> DeviceEntry:
+        """Forget a device; returns what was known of it.
+
+        Raises:
+            ConfigurationError: there is no such device.
+        """
+        removed: list[DeviceEntry] = []
 
         def change(entries: dict[str, DeviceEntry]) -> None:
-            del entries[self._known(entries, name).name]
+            removed.append(entries.pop(self._known(entries, name).name))
 
         self._change(change)
+        return removed[0]
 
     def trust(self, name: str, shown: HostKey, *, fingerprint: str | None) -> DeviceEntry:
         """Pin the key that a device shows.
@@ -176,7 +186,7 @@ class Inventory:
     def _known(self, entries: dict[str, DeviceEntry], name: str) -> DeviceEntry:
         if name not in entries:
             raise ConfigurationError(
-                f"there is no device {name!r} in {self.path}",
+                f"there is no device '{printable(name, limit=80)}' in {self.path}",
                 hint=did_you_mean(name, entries) or "edgekit devices list",
             )
         return entries[name]

@@ -306,11 +306,15 @@ class EvaluateResult(InferResult):
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessRun:
-    """Times of one fresh process, in nanoseconds, in the order in which they were taken."""
+    """Times of one fresh process, in nanoseconds, in the order in which they were taken.
 
-    import_ns: int
-    load_ns: int
-    first_ns: int
+    Attributes:
+        import_ns, load_ns, first_ns: None only for a child that did not end "ok": nobody knows them.
+    """
+
+    import_ns: int | None
+    load_ns: int | None
+    first_ns: int | None
     warmup_ns: tuple[int, ...]
     samples_ns: tuple[int, ...]
     child: ChildFacts
@@ -318,19 +322,22 @@ class ProcessRun:
     @classmethod
     def parse(cls, fields: Fields) -> ProcessRun:
         """Read one entry of `runs`; a time of zero or less is a lie or a broken clock."""
+        child = ChildFacts.parse(fields.fields("child"))
+        read = fields.integer if child.exit == "ok" else fields.optional_integer
         return cls(
-            import_ns=fields.integer("import_ns"),
-            load_ns=fields.integer("load_ns"),
-            first_ns=fields.integer("first_ns", minimum=1),
+            import_ns=read("import_ns"),
+            load_ns=read("load_ns"),
+            first_ns=read("first_ns", minimum=1),
             warmup_ns=fields.integers("warmup_ns", minimum=1),
             samples_ns=fields.integers("samples_ns", minimum=1),
-            child=ChildFacts.parse(fields.fields("child")),
+            child=child,
         )
 
     @property
     def total_ns(self) -> int:
-        """All of it."""
-        return self.import_ns + self.load_ns + self.first_ns + sum(self.warmup_ns) + sum(self.samples_ns)
+        """All of it, as far as it is known."""
+        once = (time for time in (self.import_ns, self.load_ns, self.first_ns) if time is not None)
+        return sum(once) + sum(self.warmup_ns) + sum(self.samples_ns)
 
 
 @dataclass(frozen=True, kw_only=True)

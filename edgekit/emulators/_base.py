@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
+from edgekit.core.device_entry import LOCAL_NAME
 from edgekit.core.errors import InputError, UnsupportedError
 from edgekit.emulators._identity import Identity, load_identity, make_identity
 from edgekit.emulators._network import free_port
@@ -105,6 +106,8 @@ class Emulator(ABC):
             raise InputError(
                 f"{name!r} cannot be a device's name", hint="use a-z, 0-9 and dashes, at most 32 characters"
             )
+        if name == LOCAL_NAME:
+            raise InputError(f"{name!r} is the name of this computer", hint="choose another --name")
         folder = state_dir.absolute() / name
         state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:

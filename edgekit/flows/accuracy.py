@@ -24,7 +24,7 @@ class Agreement:
     Attributes:
         share: samples with the same answer: the same class, or equal outputs where the model does not classify.
         identical: samples whose outputs are equal bit for bit.
-        max_abs_difference: largest difference of one output value, in real units.
+        max_abs_difference: largest finite difference of one output value, in real units.
         n: samples.
     """
 
@@ -32,6 +32,13 @@ class Agreement:
     identical: int
     max_abs_difference: float
     n: int
+
+
+def classifies(outputs: Sequence[TensorSpec]) -> bool:
+    """Whether a model's only output holds scores of at least two classes for one sample."""
+    shape = outputs[0].shape
+    middle = [size for size in shape[1:-1] if size != 1]
+    return len(outputs) == 1 and len(shape) >= 2 and shape[-1] >= 2 and not middle
 
 
 def accuracy(outputs: NDArray[Any], dataset: Dataset, *, provenance: Provenance) -> Accuracy | None:
@@ -70,6 +77,6 @@ def agreement(
         flat_left, flat_right = left.reshape(n, -1), right.reshape(n, -1)
         same &= (flat_left == flat_right).all(axis=1)
         gap = np.abs(dequantize(flat_left, spec) - dequantize(flat_right, spec))
-        difference = max(difference, float(np.nanmax(gap, initial=0.0)))
+        difference = max(difference, float(np.max(gap, initial=0.0, where=np.isfinite(gap))))
     answers = argmax_answers(ours[0]) == argmax_answers(theirs[0]) if classifier else same
     return Agreement(share=float(answers.mean()), identical=int(same.sum()), max_abs_difference=difference, n=n)

@@ -22,10 +22,10 @@ from edgekit.core.target import Target
 from edgekit.data import load_dataset
 from edgekit.device.client import DeviceClient
 from edgekit.device.connect import connect
-from edgekit.device.inventory import Inventory
 from edgekit.flows.compile import CompileRequest, compile_model
 from edgekit.flows.deploy import Deployment, activate
 from edgekit.flows.evaluate import evaluate
+from edgekit.flows.inventory import inventory
 from edgekit.flows.profile import measure
 from edgekit.flows.runtime import check_machine, ensure_runtime
 from edgekit.flows.subject import Subject, active_on, from_file
@@ -101,7 +101,7 @@ class Device:
         Raises:
             TrustError, NetworkError, DeviceError: it cannot be reached or trusted.
         """
-        found = cls(Inventory.find().get(device), on_event=on_event, offline=offline)
+        found = cls(inventory().get(device), on_event=on_event, offline=offline)
         found._open()
         return found
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from edgekit import __version__
 from edgekit.bundle.manifest import Compatible, FileEntry, Golden, Manifest
-from edgekit.bundle.pack import SUFFIX, Bundle, write_bundle
+from edgekit.bundle.pack import SUFFIX, Bundle, is_bundle, write_bundle
 from edgekit.config.recipes import load_recipe
 from edgekit.core.artifact import Artifact
 from edgekit.core.dataset import Dataset
@@ -23,7 +23,7 @@ from edgekit.core.target import Runtime, Target
 from edgekit.core.verdict import Verdict
 from edgekit.data import check_against_model
 from edgekit.flows import localhost
-from edgekit.flows.accuracy import accuracy
+from edgekit.flows.accuracy import accuracy, classifies
 from edgekit.flows.budgets import judge
 from edgekit.flows.chain import AS_IS, check_chain, float_pass, lineage, needs_data
 from edgekit.flows.fit import fit
@@ -128,9 +128,15 @@ class _Compiler:
 
     def run(self) -> Compilation:
         request, tools = self._request, self._tools
+        _check_output(request)
         tools.tell("source", f"reading {request.model}")
         source, warnings = load_source(request.model, work=tools.work, isolate=tools.isolate)
         self._warn(warnings, UnsupportedError)
+        if request.input_shape is not None and source.format == "tflite":
+            raise InputError(
+                f"{request.model} is a .tflite, whose shapes are fixed",
+                hint="leave out --input-shape",
+            )
         compressed = source.format == "tflite" and not self._facts(source)["has_float_weights"]
         recipe = self._recipe(compressed)
         check_chain(recipe, self._target, source.format)
@@ -254,9 +260,18 @@ class _Compiler:
         data = self._evaluation
         if artifact is None or data is None or data.labels is None:
             return None
+        if not classifies(artifact.outputs):
+            self._note_no_classes(artifact)
+            return None
         inputs = model_inputs(data, artifact.inputs)
         outputs = localhost.outputs(artifact, inputs, runtime=host_runner(runtime.name), tools=self._tools)
         return accuracy(outputs[0], data, provenance=Provenance.MEASURED)
+
+    def _note_no_classes(self, artifact: Artifact) -> None:
+        shapes = ", ".join(str(list(spec.shape)) for spec in artifact.outputs)
+        text = f"no accuracy: outputs of shape {shapes} are not the scores of at least two classes"
+        if text not in self._warnings:
+            self._warnings.append(text)
 
     def _bundle(
         self, recipe: Recipe, artifacts: Sequence[Artifact], runtime: Runtime, golden: Golden, files: dict[str, bytes]
@@ -288,9 +303,20 @@ class _Compiler:
             },
             created_by=f"edgekit {__version__}",
         )
-        path = request.output or Path(f"{request.model.stem}-{self._target.name}{SUFFIX}")
+        path = _output_path(request)
         self._tools.tell("bundle", f"writing {path}")
         return write_bundle(path, manifest, files)
+
+
+def _output_path(request: CompileRequest) -> Path:
+    return request.output or Path(f"{request.model.stem}-{request.target.name}{SUFFIX}")
+
+
+def _check_output(request: CompileRequest) -> None:
+    """Only a bundle (or an empty file) is ever replaced: a slip in -o must not cost the user a model."""
+    path = _output_path(request)
+    if path.exists() and not is_bundle(path) and (path.is_dir() or path.stat().st_size):
+        raise InputError(f"{path} is there, and it is no bundle", hint="choose another --output")
 
 
 _STAND_INS = {"tflite_runtime": "litert"}

@@ -13,6 +13,7 @@ from edgekit.core.measurement import Accuracy, Evaluation, Measurement, Plan
 from edgekit.core.target import Target
 from edgekit.core.units import format_bytes
 from edgekit.core.verdict import Outcome, Verdict
+from edgekit.data import check_against_model, check_labels
 from edgekit.device.client import DeviceClient
 from edgekit.device.connect import connect
 from edgekit.flows.budgets import judge_deployed
@@ -20,7 +21,7 @@ from edgekit.flows.compile import Compilation, CompileRequest, compile_model
 from edgekit.flows.evaluate import evaluate
 from edgekit.flows.profile import measure
 from edgekit.flows.runtime import check_machine, ensure_runtime
-from edgekit.flows.subject import from_bundle
+from edgekit.flows.subject import Subject, from_bundle
 from edgekit.flows.workspace import Workspace, workspace
 
 
@@ -138,12 +139,14 @@ def deploy_bundle(
         NetworkError: the connection broke; the old release or the new one is active, never half of one.
     """
     with workspace(on_event) as tools:
+        subject = from_bundle(bundle, tools)
+        _check_proof(subject, proof)
         tools.tell("connect", f"connecting to {entry.name}")
         with connect(entry) as device:
             check_machine(device, target, entry.name)
             ensure_runtime(device, bundle.manifest.runtime, offline=offline, tools=tools)
             deployment = activate(device, entry, bundle, tools)
-            measurement, evaluation = _prove(device, entry, bundle, proof, reference, tools)
+            measurement, evaluation = _prove(device, entry, subject, proof, reference, tools)
     assert bundle.manifest.model is not None
     return Deployed(
         compilation=None,
@@ -187,15 +190,23 @@ def activate(device: DeviceClient, entry: DeviceEntry, bundle: Bundle, tools: Wo
     )
 
 
+def _check_proof(subject: Subject, proof: Proof) -> None:
+    """What the proof needs has to fit before the device is touched."""
+    for data in (proof.evaluation, proof.inputs):
+        if data is not None:
+            check_against_model(data, subject.inputs)
+    if proof.evaluation is not None and subject.is_classifier:
+        check_labels(proof.evaluation, subject.outputs[0].shape[-1])
+
+
 def _prove(
     device: DeviceClient,
     entry: DeviceEntry,
-    bundle: Bundle,
+    subject: Subject,
     proof: Proof,
     reference: Accuracy | None,
     tools: Workspace,
 ) -> tuple[Measurement | None, Evaluation | None]:
-    subject = from_bundle(bundle, tools)
     measurement = evaluation = None
     if proof.plan is not None:
         data = proof.evaluation if proof.inputs is None else proof.inputs

@@ -21,6 +21,8 @@ _EXTRAS = {
     "pillow": ("reads images", "images"),
 }
 _LITTLE_SPACE_BYTES = 256 * 2**20
+_FAKE_RUNNER = "fake"
+"""Of the agent's own tests; it works everywhere and says nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,12 +61,12 @@ def examine_host() -> list[Finding]:
     return findings
 
 
-def examine_device(entry: DeviceEntry, runtimes: Sequence[str] | None, *, on_event: OnEvent = ignore) -> list[Finding]:
+def examine_device(entry: DeviceEntry, runtimes: Sequence[str], *, on_event: OnEvent = ignore) -> list[Finding]:
     """What a device can do; connects, and probes the runtimes of its target.
 
     Args:
         entry: the device.
-        runtimes: names of the runners to try; None tries all.
+        runtimes: names of the runners that should work; others are told of only if they do.
         on_event: listener.
 
     Raises:
@@ -73,7 +75,7 @@ def examine_device(entry: DeviceEntry, runtimes: Sequence[str] | None, *, on_eve
     on_event(Event(phase="connect", message=f"connecting to {entry.name}"))
     with connect(entry) as device:
         hello, status = device.hello, device.status()
-        probe = device.probe(runtimes, on_event=on_event)
+        probe = device.probe(on_event=on_event)
     findings = [
         Finding(what="machine", ok=True, fact=f"{hello.machine}, {hello.bits} bits, {' '.join(hello.libc)}"),
         Finding(what="Python", ok=True, fact=hello.python),
@@ -98,5 +100,6 @@ def examine_device(entry: DeviceEntry, runtimes: Sequence[str] | None, *, on_eve
             remedy="edgekit deploy installs what it needs",
         )
         for name, facts in sorted(probe.runtimes.items())
+        if name in runtimes or (facts.ok and name != _FAKE_RUNNER)
     ]
     return findings + [Finding(what="warning", ok=False, fact=text) for text in status.warnings]

@@ -8,7 +8,6 @@ from edgekit.core.device_entry import DeviceEntry, Provenance
 from edgekit.core.errors import ConfigurationError, UnsupportedError
 from edgekit.core.events import Event, OnEvent, ignore
 from edgekit.core.target import Target
-from edgekit.device.inventory import Inventory
 from edgekit.emulators import (
     EmulatedDevice,
     MachineSpec,
@@ -18,6 +17,7 @@ from edgekit.emulators import (
     list_devices,
     read_record,
 )
+from edgekit.flows.inventory import inventory
 
 
 def bring_up(
@@ -57,10 +57,10 @@ def bring_up(
         debian_suite=spec.suite,
     )
     name = name or target.name.replace("_", "-")
-    inventory = Inventory.find()
-    known = inventory.entries().get(name)
+    devices = inventory()
+    known = devices.entries().get(name)
     if known is not None and known.emulator is None:
-        raise ConfigurationError(f"{name!r} is a real device in {inventory.path}", hint="choose another --name")
+        raise ConfigurationError(f"{name!r} is a real device in {devices.path}", hint="choose another --name")
     if backend is None:
         choice = best_backend()
         chosen, reason = choice.emulator, choice.reason
@@ -74,8 +74,8 @@ def bring_up(
         on_event=lambda message: on_event(Event(phase="emulator", message=message)),
     )
     if known is not None:
-        inventory.remove(name)
-    inventory.add(
+        devices.remove(name)
+    devices.add(
         DeviceEntry(
             name=name,
             url=device.url,
@@ -97,10 +97,10 @@ def take_down(name: str) -> None:
     """
     device = read_record(default_state_dir() / name)
     emulator(device.backend).down(name, state_dir=default_state_dir())
-    inventory = Inventory.find()
-    known = inventory.entries().get(name)
+    devices = inventory()
+    known = devices.entries().get(name)
     if known is not None and known.emulator is not None:
-        inventory.remove(name)
+        devices.remove(name)
 
 
 def emulated_device_document(device: EmulatedDevice) -> dict[str, Any]:

@@ -126,6 +126,8 @@ def _check_outputs(outputs: tuple[NDArray[Any], ...], subject: Subject, samples:
 
 def _on_host(subject: Subject, data: Dataset, tools: Workspace) -> Accuracy | None:
     data = check_against_model(data, subject.inputs)
+    if not subject.is_classifier:
+        return None
     outputs = localhost.outputs(
         subject.artifact(), model_inputs(data, subject.inputs), runtime=host_runner(subject.runtime), tools=tools
     )

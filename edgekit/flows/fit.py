@@ -25,7 +25,7 @@ def fit(facts: dict[str, Any], *, artifact_format: str, size_bytes: int, target:
     """Judge a model by what is known without running it.
 
     Args:
-        facts: as `edgekit.flows.model_facts.read` returns them.
+        facts: as `edgekit.flows._child.facts` returns them.
         artifact_format: of the model, e.g. "tflite".
         size_bytes: of the file.
         target: where it should run.

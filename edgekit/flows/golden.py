@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edgekit.bundle.manifest import Golden, GoldenTensor, Tolerance
 from edgekit.core.artifact import Artifact
 from edgekit.core.dataset import Dataset
+from edgekit.core.errors import UnsupportedError
 from edgekit.flows import localhost
 from edgekit.flows.samples import model_inputs, synthetic_inputs
 from edgekit.flows.workspace import Workspace
@@ -42,6 +43,12 @@ def record_golden(
     else:
         inputs = synthetic_inputs(artifact.inputs, n=_GOLDEN_SAMPLES, seed=0)
     outputs = localhost.outputs(artifact, inputs, runtime=runner, tools=tools)
+    for spec, array in zip(artifact.outputs, outputs, strict=True):
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise UnsupportedError(
+                f"output {spec.name!r} is not finite on {'real' if data is not None else 'random'} inputs",
+                hint="check the model's weights, and the scale of its inputs",
+            )
     files: dict[str, bytes] = {}
     recorded_inputs = _record(files, "input", inputs)
     recorded_outputs = _record(files, "output", outputs)

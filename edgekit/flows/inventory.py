@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from edgekit.config.project import find_project
 from edgekit.config.targets import load_target
 from edgekit.core.device_entry import DeviceEntry, Provenance
 from edgekit.core.errors import HostKeyError, UsageError
@@ -13,9 +14,15 @@ from edgekit.device.inventory import Inventory
 from edgekit.device.trust import scan_host_key
 
 
+def inventory() -> Inventory:
+    """The inventory that counts in the working folder: the project's devices.toml if it has one, else the user's."""
+    project = find_project(Path.cwd())
+    return Inventory.find(None if project is None else project.parent)
+
+
 def device_documents() -> list[dict[str, Any]]:
     """All devices, by name."""
-    return [_document(entry) for entry in Inventory.find().entries().values()]
+    return [_document(entry) for entry in inventory().entries().values()]
 
 
 def add_device(
@@ -43,7 +50,7 @@ def add_device(
         trust=Provenance.KNOWN_HOSTS if host_key is None else Provenance.PINNED,
         labels=tuple(sorted(labels)),
     )
-    Inventory.find().add(entry)
+    inventory().add(entry)
     return _document(entry)
 
 
@@ -53,9 +60,9 @@ def remove_device(name: str) -> dict[str, Any]:
     Raises:
         ConfigurationError: there is none of this name.
     """
-    inventory = Inventory.find()
-    entry = inventory.get(name)
-    inventory.remove(name)
+    known = inventory()
+    entry = known.get(name)
+    known.remove(name)
     return _document(entry)
 
 
@@ -71,8 +78,8 @@ def trust_device(name: str, *, fingerprint: str | None, tofu: bool) -> dict[str,
         UsageError: neither or both were given.
         HostKeyError: the device shows another key.
     """
-    inventory = Inventory.find()
-    entry = inventory.get(name)
+    known = inventory()
+    entry = known.get(name)
     if fingerprint is not None and tofu:
         raise UsageError("--fingerprint and --tofu contradict each other", hint="give one of them")
     shown = scan_host_key(entry)
@@ -82,13 +89,13 @@ def trust_device(name: str, *, fingerprint: str | None, tofu: bool) -> dict[str,
             hint=f"compare it on the device, then: edgekit devices trust {name} --fingerprint {shown.fingerprint}",
             fingerprint=shown.fingerprint,
         )
-    trusted = inventory.trust(name, shown, fingerprint=fingerprint)
+    trusted = known.trust(name, shown, fingerprint=fingerprint)
     return _document(trusted) | {"fingerprint": shown.fingerprint}
 
 
 def collect_on(name: str, *, keep: int, data: bool) -> dict[str, Any]:
     """Remove old releases from a device."""
-    with connect(Inventory.find().get(name)) as device:
+    with connect(inventory().get(name)) as device:
         found = device.collect(keep=keep, data=data)
     return {
         "schema": "edgekit.collect/1",

@@ -27,8 +27,14 @@ class Run:
     run_id: str | None = field(default=None)
 
     def keep(self, document: dict[str, Any], measurement: Measurement | None = None) -> dict[str, Any]:
-        """Store the document with its raw samples; returns it with its `run_id`."""
-        self.run_id = ResultStore(default_path()).record({**document, "command": self.command}, measurement)
+        """Store the document with its raw samples; returns it with its `run_id`.
+
+        What was done is done: a store that cannot be written to takes nothing away from it, and `run_id` is then null.
+        """
+        try:
+            self.run_id = ResultStore(default_path()).record({**document, "command": self.command}, measurement)
+        except EdgekitError as error:
+            return {**document, "run_id": None, "run_id_reason": f"this run is not kept: {error.message}"}
         return {**document, "run_id": self.run_id}
 
 

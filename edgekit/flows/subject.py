@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekit.bundle.manifest import Manifest, parse_manifest
-from edgekit.bundle.pack import Bundle
+from edgekit.bundle.pack import Bundle, is_bundle
 from edgekit.core.artifact import Artifact, TensorSpec
 from edgekit.core.digest import sha256_bytes
 from edgekit.core.errors import DeviceError, InputError, ProtocolError, UnsupportedError, VerificationError
 from edgekit.core.target import Target
 from edgekit.device.client import ArtifactRef, DeviceClient
+from edgekit.flows.accuracy import classifies
 from edgekit.flows.workspace import Workspace
 from edgekit.sources._base import load_source
 
@@ -41,9 +42,7 @@ class Subject:
     @property
     def is_classifier(self) -> bool:
         """Whether the only output holds scores of at least two classes for one sample."""
-        shape = self.outputs[0].shape
-        middle = [size for size in shape[1:-1] if size != 1]
-        return len(self.outputs) == 1 and len(shape) >= 2 and shape[-1] >= 2 and not middle
+        return classifies(self.outputs)
 
     def reference(self) -> ArtifactRef:
         """How requests to the device name it."""
@@ -145,12 +144,3 @@ def active_on(device: DeviceClient) -> Subject:
     return replace(
         from_manifest(parse_manifest(status.manifest), path=None), name=f"active release {status.active[:12]}"
     )
-
-
-def is_bundle(path: Path) -> bool:
-    """Whether a file is a tar archive that begins with a manifest, judged by content."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        head = file.read(512)
-    return head[257:262] == b"ustar" and head.startswith(b"manifest.json\0")

@@ -74,6 +74,7 @@ def test_run_document_of_schema_1_is_drawn():
 
     page = build_page(document)
 
-    assert [row.value for row in page.headline] == ["52.7 KiB", "91.10 %", "3.23 ms", "56.0 MiB"]
+    values = [row.value for row in page.headline]
+    assert values == ["52.7 KiB", "91.70 % of 1,000", "91.10 % of 1,000", "3.23 ms", "56.0 MiB"]
     assert page.title in html.render(page)
     assert page.title in markdown.render(page)
