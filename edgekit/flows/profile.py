@@ -16,6 +16,7 @@ from edgekit.data import check_against_model
 from edgekit.device.client import DeviceClient, RunOptions
 from edgekit.device.connect import connect
 from edgekit.device.replies import MeasureResult
+from edgekit.device.replies import ProcessRun as MeasuredRun
 from edgekit.flows.runtime import ensure_runtime
 from edgekit.flows.samples import model_inputs, synthetic_inputs
 from edgekit.flows.subject import Subject, active_on, from_file
@@ -94,22 +95,8 @@ def measure(
 def _measurement(
     result: MeasureResult, entry: DeviceEntry, subject: Subject, plan: Plan, *, synthetic: bool
 ) -> Measurement:
-    for number, run in enumerate(result.runs, start=1):
-        if run.child.exit != "ok":
-            raise MeasurementError(
-                f"process {number} of {len(result.runs)} ended by {run.child.exit}: {run.child.message}",
-                hint="try the model with edgekit evaluate, or give it more memory or time",
-                child=vars(run.child),
-            )
     runs = tuple(
-        ProcessRun(
-            import_ns=run.import_ns,
-            load_ns=run.load_ns,
-            first_ns=run.first_ns,
-            warmup_ns=run.warmup_ns,
-            samples_ns=run.samples_ns,
-        )
-        for run in result.runs
+        _process_run(run, f"process {number} of {len(result.runs)}") for number, run in enumerate(result.runs, 1)
     )
     memory, reason = _memory(result)
     return Measurement(
@@ -122,6 +109,24 @@ def _measurement(
         provenance=provenance_of(entry),
         validity=_validity(runs, entry, synthetic=synthetic),
         environment={"before": dict(result.environment_before), "after": dict(result.environment_after)},
+    )
+
+
+def _process_run(run: MeasuredRun, name: str) -> ProcessRun:
+    times = (run.import_ns, run.load_ns, run.first_ns)
+    if run.child.exit != "ok" or None in times:
+        raise MeasurementError(
+            f"{name} ended by {run.child.exit}: {run.child.message}",
+            hint="try the model with edgekit evaluate, or give it more memory or time",
+            child=vars(run.child),
+        )
+    import_ns, load_ns, first_ns = (time for time in times if time is not None)
+    return ProcessRun(
+        import_ns=import_ns,
+        load_ns=load_ns,
+        first_ns=first_ns,
+        warmup_ns=run.warmup_ns,
+        samples_ns=run.samples_ns,
     )
 
 
