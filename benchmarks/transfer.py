@@ -138,11 +138,6 @@ def _rows(where: str, scheme: str, own: Sequence[Took], scp: Sequence[Took], goa
     whole = ratio([took.whole_s for took in scp], [took.whole_s for took in own])
     what = f"50 MB over {where}, `{scheme}://` to scp, speed of the bytes alone"
     note = (
-        "edgekit hashes on both sides, and the agent reads everything once more after its fsync, which shows where the "
-        "processors are the limit and not the link; "
-        if alone < (goal or 0)
-        else ""
-    ) + (
         f"with connection, log-in and start of the agent {whole:.3g}x; medians: the bytes alone "
         f"{median(took.bytes_alone_s for took in own):.2f} s, scp {median(took.bytes_alone_s for took in scp):.2f} s; "
         f"before them {median(took.start_s for took in own):.2f} s, scp {median(took.start_s for took in scp):.2f} s"

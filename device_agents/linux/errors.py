@@ -66,13 +66,16 @@ def from_oserror(cause: OSError, root: str) -> AgentError:
     if cause.errno not in STORAGE_ERRNOS:
         return AgentError("E_DEVICE", f"{path}: {cause.strerror or cause}", path=path, errno=name)
     free = free_bytes(root)
+    need: int | None = getattr(cause, "need_bytes", None)
+    space = [] if need is None else [f"{mib(need, up=True)} are needed"]
+    space += [] if free is None else [f"{mib(free)} are free"]
     return AgentError(
         "E_STORAGE",
-        "{}: {}; {} bytes are free".format(path, cause.strerror, "unknown" if free is None else free),
+        "; ".join([f"{path}: {cause.strerror}", ", ".join(space)] if space else [f"{path}: {cause.strerror}"]),
         _STORAGE_HINTS.get(cause.errno or 0, f"check the disk and the owner of {root}"),
         path=path,
         errno=name,
-        need_bytes=getattr(cause, "need_bytes", None),
+        need_bytes=need,
         free_bytes=free,
     )
 
@@ -86,8 +89,16 @@ def free_bytes(path: str) -> int | None:
     return facts.f_bavail * facts.f_frsize
 
 
+def mib(size_bytes: int, *, up: bool = False) -> str:
+    """For people, e.g. "12.3 MiB"; rounded up for what is needed and down for what is there, so that they differ."""
+    tenths = -(-size_bytes * 10 // MIB) if up else size_bytes * 10 // MIB
+    return f"{tenths / 10:.1f} MiB"
+
+
+MIB = 1024 * 1024
+FULL_HINT = "free some space: edgekit devices collect NAME, or remove other files there"
 _STORAGE_HINTS = {
-    errno.ENOSPC: "free some space: edgekit collect, or remove other files",
+    errno.ENOSPC: FULL_HINT,
     errno.EDQUOT: "the user's disk quota is used up",
     errno.EROFS: "the file system is mounted read-only; a worn SD card turns itself read-only",
     errno.EIO: "the disk reports an I/O error; check the kernel log (dmesg)",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from device_agents.linux.errors import AgentError
+from device_agents.linux.errors import FULL_HINT, AgentError, mib
 
 _FORGETFUL = {"overlay": "an overlay", "tmpfs": "memory (tmpfs)", "ramfs": "memory (ramfs)", "squashfs": "squashfs"}
 _MAX_RESERVE = 4 * 1024 * 1024
@@ -62,8 +62,8 @@ def require(path: str, new_bytes: int, files: int = 1) -> None:
     if free < need:
         raise AgentError(
             "E_STORAGE",
-            f"{path}: {need} bytes are needed, {free} are free",
-            "free some space: edgekit collect, or remove other files",
+            f"{path}: {mib(need, up=True)} are needed, {mib(free)} are free",
+            FULL_HINT,
             path=path,
             errno="ENOSPC",
             need_bytes=need,

@@ -97,11 +97,11 @@ class Isolate:
 
     def _start(self) -> None:
         self.close()
-        with ExitStack() as held:
+        with ExitStack() as held, ExitStack() as lent:
             folder = held.enter_context(tempfile.TemporaryDirectory(prefix="edgekit-", ignore_cleanup_errors=True))
             self._log = held.enter_context(tempfile.TemporaryFile())
-            child_reads, self._requests = _pipe(held)
-            self._replies, child_writes = _pipe(held)
+            child_reads, self._requests = _pipe(reader=lent, writer=held)
+            self._replies, child_writes = _pipe(reader=held, writer=lent)
             self._pending = b""
             arguments = json.dumps({**self._options, "requests": child_reads, "replies": child_writes})
             self._process = subprocess.Popen(
@@ -174,11 +174,11 @@ class Isolate:
         )
 
 
-def _pipe(held: ExitStack) -> tuple[int, int]:
-    ends = os.pipe()
-    for end in ends:
-        held.callback(os.close, end)
-    return ends
+def _pipe(*, reader: ExitStack, writer: ExitStack) -> tuple[int, int]:
+    reads, writes = os.pipe()
+    reader.callback(os.close, reads)
+    writer.callback(os.close, writes)
+    return reads, writes
 
 
 def _kill(process: subprocess.Popen[bytes]) -> int | None:

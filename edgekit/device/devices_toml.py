@@ -47,17 +47,23 @@ def checked_entry(entry: DeviceEntry) -> DeviceEntry:
         ConfigurationError: its name, URL or a host key is malformed, or no transport has the URL's scheme.
     """
     checked_name(entry.name)
-    endpoint = Endpoint.parse(entry.url)
+    scheme, separator, _ = entry.url.partition("://")
+    if separator and _WORD.fullmatch(scheme):
+        _require_transport(scheme)
+    keys = tuple(str(HostKey.parse(key)) for key in entry.host_keys)
+    return replace(entry, url=str(Endpoint.parse(entry.url)), host_keys=keys)
+
+
+def _require_transport(scheme: str) -> None:
+    names = TRANSPORTS.names()
     try:
-        if endpoint.scheme not in TRANSPORTS.names():
-            TRANSPORTS.load(endpoint.scheme)  # the ones of installed packages have no file that is listed
+        if scheme not in names:
+            TRANSPORTS.load(scheme)  # that of an installed package has no file that is listed
     except UnsupportedError as cause:
         raise ConfigurationError(
-            f"'{endpoint.scheme}' of '{endpoint}' is not a way to reach a device",
-            hint=f"known are {', '.join(f'{name}://' for name in TRANSPORTS.names())}",
+            f"edgekit cannot reach a device by {scheme}://",
+            hint=f"known are {', '.join(f'{name}://' for name in names)}",
         ) from cause
-    keys = tuple(str(HostKey.parse(key)) for key in entry.host_keys)
-    return replace(entry, url=str(endpoint), host_keys=keys)
 
 
 def parse(text: str, path: Path) -> dict[str, DeviceEntry]:

@@ -213,15 +213,13 @@ class Activation:
     @classmethod
     def parse(cls, fields: Fields) -> Activation:
         """Read the answer to `activate`."""
-        golden = fields.optional_fields("golden")
+        raw = fields.optional_fields("golden")
         return cls(
             active=fields.optional_digest("active"),
             previous=fields.optional_digest("previous"),
             unchanged=fields.boolean("unchanged"),
             seconds=fields.number("seconds"),
-            golden=Golden(max_abs_error=golden.number("max_abs_error"), cases=golden.integer("cases"))
-            if golden
-            else None,
+            golden=Golden(max_abs_error=raw.number("max_abs_error"), cases=raw.integer("cases")) if raw else None,
         )
 
 
@@ -306,11 +304,7 @@ class EvaluateResult(InferResult):
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessRun:
-    """Times of one fresh process, in nanoseconds, in the order in which they were taken.
-
-    Attributes:
-        import_ns, load_ns, first_ns: None only for a child that did not end "ok": nobody knows them.
-    """
+    """Times of one fresh process in nanoseconds, in the order taken; None only if its child did not end "ok"."""
 
     import_ns: int | None
     load_ns: int | None
@@ -336,8 +330,7 @@ class ProcessRun:
     @property
     def total_ns(self) -> int:
         """All of it, as far as it is known."""
-        once = (time for time in (self.import_ns, self.load_ns, self.first_ns) if time is not None)
-        return sum(once) + sum(self.warmup_ns) + sum(self.samples_ns)
+        return sum((self.import_ns or 0, self.load_ns or 0, self.first_ns or 0, *self.warmup_ns, *self.samples_ns))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +50,7 @@ def test_upload_that_does_not_fit_is_refused_with_need_and_free(disk: Path) -> N
         assert refused.value.code == "E_STORAGE"
         assert refused.value.details["errno"] == "ENOSPC"
         assert refused.value.details["need_bytes"] > refused.value.details["free_bytes"]
+        assert re.search(r": \d\.\d MiB are needed, \d\.\d MiB are free$", str(refused.value))
         assert used(disk) == before
         assert agent.request("activate", manifest=release.manifest, expect=None)["unchanged"]
 

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ import pytest
 from tests.models import tflite_files
 
 COMMAND = [sys.executable, "-m", "edgekit.cli"]
+_HEARS_SIGNALS = ["env", "--default-signal=INT,QUIT"]
+"""A shell's background job ignores SIGINT, and so does all that it starts, the test run and its commands included."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +26,7 @@ class Cli:
 
     folder: Path
     environment: dict[str, str]
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __call__(self, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a command to its end; `env` adds variables, None removes one."""
@@ -43,13 +46,21 @@ class Cli:
         )
 
     def start(self, *arguments: object, **options: Any) -> subprocess.Popen[str]:
-        """Start a command and leave it running."""
+        """Start a command and leave it running; `end` kills it if the test has not seen it end."""
         environment = self.environment | options.pop("env", {})
-        return subprocess.Popen(
-            [*COMMAND, *map(str, arguments)],
+        process = subprocess.Popen(
+            [*_HEARS_SIGNALS, *COMMAND, *map(str, arguments)],
             **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": self.folder} | options,
             env=environment,
         )
+        self.started.append(process)
+        return process
+
+    def end(self) -> None:
+        """Kill what was started and still runs, and close its pipes."""
+        for process in self.started:
+            with process:  # closes and waits
+                process.kill()
 
 
 def make_cli(folder: Path) -> Cli:
@@ -68,9 +79,11 @@ def make_cli(folder: Path) -> Cli:
 
 
 @pytest.fixture
-def cli(tmp_path: Path) -> Cli:
+def cli(tmp_path: Path) -> Iterator[Cli]:
     """A command line of the test's own; its working folder holds dense.tflite."""
-    return make_cli(tmp_path)
+    made = make_cli(tmp_path)
+    yield made
+    made.end()
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,9 @@ import pytest
 
 from tests.unit.cli.conftest import COMMAND, Cli, fill, only_document
 
+OLD_BUNDLE = b"manifest.json".ljust(257, b"\0") + b"ustar, of yesterday"
+"""As much of a bundle as makes `compile` willing to replace it."""
+
 HANG = '''"""Wait for ever: a pass for the test."""
 
 import signal
@@ -98,6 +101,27 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(hanging, times):
     assert ended(children[0])
 
 
+def test_ctrl_c_arrives_though_the_test_run_is_a_background_job(hanging):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = start_hanging(hanging)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+
+    assert process.returncode == 130
+
+
+def test_command_that_a_failed_test_left_is_killed(hanging):
+    process = start_hanging(hanging)
+
+    hanging.end()
+
+    assert process.returncode == -signal.SIGKILL
+
+
 def test_killed_process_takes_its_child_with_it_and_leaves_no_bundle(hanging):
     process = start_hanging(hanging)
     (child,) = map(os.pidfd_open, children_of(process.pid))
@@ -110,13 +134,13 @@ def test_killed_process_takes_its_child_with_it_and_leaves_no_bundle(hanging):
 
 
 def test_interrupted_compilation_leaves_an_older_bundle_alone(hanging):
-    (hanging.folder / "out.edgekit").write_bytes(b"the bundle of yesterday")
+    (hanging.folder / "out.edgekit").write_bytes(OLD_BUNDLE)
     process = start_hanging(hanging)
 
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
 
-    assert (hanging.folder / "out.edgekit").read_bytes() == b"the bundle of yesterday"
+    assert (hanging.folder / "out.edgekit").read_bytes() == OLD_BUNDLE
 
 
 @pytest.mark.parametrize("arguments", [("targets",), ("targets", "--json"), ("--help",)], ids=" ".join)
@@ -254,7 +278,7 @@ def test_full_disk_during_a_compilation_is_8_and_leaves_no_bundle(cli, tiny_disk
 
 
 def test_full_disk_leaves_the_previous_bundle(with_a_run, tiny_disk):
-    (tiny_disk / "out.edgekit").write_bytes(b"the bundle of yesterday")
+    (tiny_disk / "out.edgekit").write_bytes(OLD_BUNDLE)
     fill(tiny_disk)
 
     ended = with_a_run(
@@ -263,7 +287,7 @@ def test_full_disk_leaves_the_previous_bundle(with_a_run, tiny_disk):
 
     assert ended.returncode == 8, ended.stderr
     assert str(tiny_disk) in ended.stderr
-    assert (tiny_disk / "out.edgekit").read_bytes() == b"the bundle of yesterday"
+    assert (tiny_disk / "out.edgekit").read_bytes() == OLD_BUNDLE
     assert {path.name for path in tiny_disk.iterdir()} == {"filler", "out.edgekit"}
 
 

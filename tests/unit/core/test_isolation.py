@@ -8,12 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from edgekit.core import isolation
 from edgekit.core.errors import DeadlineError, InternalError, LockedError, UnsupportedError
 from edgekit.core.isolation import Isolate
 
@@ -184,6 +186,54 @@ def test_child_that_dies_before_it_reads_a_long_request_is_an_error_of_ours(isol
 
     with pytest.raises(UnsupportedError, match="ended with exit code"):
         call(isolate, "echo", value="x" * 3_000_000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["hello", "\x00", "7", "[]", "{}", '{"error": null}', '{"error": {"type": "ValueError"}}', "[" * 100_000],
+    ids=lambda text: text[:20],
+)
+def test_answer_that_makes_no_sense_is_an_error_of_ours_and_ends_the_child(isolate, text):
+    with pytest.raises(UnsupportedError, match=r"calling answer failed: .* makes no sense"):
+        call(isolate, "answer", text=text)
+
+    assert call(isolate, "count") == 1
+
+
+def test_child_that_hangs_up_and_lives_on_is_killed(isolate):
+    with pytest.raises(UnsupportedError, match="was killed by SIGKILL"):
+        call(isolate, "hang_up")
+
+
+def test_child_that_does_not_die_keeps_nobody_waiting(isolate, monkeypatch):
+    call(isolate, "echo")
+    process = isolate._process
+    assert process is not None
+    monkeypatch.setattr(isolation, "_DEATH_S", 0.05)
+    monkeypatch.setattr(isolation.os, "killpg", lambda pid, number: None)
+
+    try:
+        with pytest.raises(UnsupportedError, match="cannot be killed"):
+            call(isolate, "hang_up")
+    finally:
+        process.kill()
+        process.wait(60)
+
+
+def test_temporary_files_of_the_child_go_with_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with Isolate() as isolate:
+        folder = Path(str(call(isolate, "temporary_file")))
+        names = {call(isolate, "environment", name=name) for name in ("TMPDIR", "TEMP", "TMP")}
+
+        assert names == {str(folder.parent)}
+        assert (folder / "left behind").exists()
+        with pytest.raises(UnsupportedError):
+            call(isolate, "crash")
+        assert list(tmp_path.iterdir()) == []
+        assert Path(str(call(isolate, "temporary_file"))).is_relative_to(tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_timeout_kills_the_child_and_all_that_it_started(isolate, tmp_path):

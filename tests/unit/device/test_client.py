@@ -14,21 +14,28 @@ import numpy as np
 import pytest
 
 from device_agents.linux.runners.litert import PROBE_MODEL
+from edgekit.core.artifact import TensorSpec
 from edgekit.core.digest import canonical_json, sha256_bytes
 from edgekit.core.errors import (
     DeviceError,
     EdgekitError,
     InputError,
+    MeasurementError,
     NetworkError,
     ProtocolError,
     UnsupportedError,
     VerificationError,
 )
-from edgekit.core.events import Event
+from edgekit.core.events import Event, ignore
+from edgekit.core.measurement import Plan
 from edgekit.device import provision
 from edgekit.device.agent_build import agent_digest
 from edgekit.device.client import ArtifactRef, DeviceClient, RunOptions
+from edgekit.device.inventory import LOCAL
 from edgekit.device.session import Session
+from edgekit.flows.profile import measure
+from edgekit.flows.subject import Subject
+from edgekit.flows.workspace import workspace
 from edgekit.transports import Endpoint, HostKey, Limits, Trust, transport_for
 from tests.fakes.fault_proxy import Fault, FaultProxy
 from tests.fakes.scripted_agent import scripted
@@ -209,7 +216,39 @@ def test_measure_gives_raw_times_of_each_process(local):
     assert result.memory.child.exit == "ok"
 
 
-@pytest.mark.parametrize(("behaviour", "ending"), [("crash", "signal"), ("hang", "timeout"), ("error", "error")])
+ENDINGS = pytest.mark.parametrize(
+    ("behaviour", "ending"), [("crash", "signal"), ("hang", "timeout"), ("error", "error")]
+)
+
+
+@ENDINGS
+def test_model_that_fails_while_it_is_measured_is_a_result(local, behaviour, ending):
+    result = local.measure(
+        [np.ones((2, 4), np.float32)], processes=2, warmup=1, samples=1, min_seconds=0.0,
+        artifact=staged(local, run=behaviour), options=RunOptions(timeout_s=1),
+    )  # fmt: skip
+
+    (run,) = result.runs
+    assert run.child.exit == ending
+    assert (run.import_ns, run.load_ns, run.first_ns, run.total_ns) == (None, None, None, 0)
+    assert result.memory.child.exit == ending
+
+
+@ENDINGS
+def test_profile_of_a_model_that_fails_is_a_measurement_error_and_not_a_dishonest_device(local, behaviour, ending):
+    artifact = staged(local, run=behaviour)
+    signature = (TensorSpec(name="x", shape=(1, 4), dtype="float32"),)
+    subject = Subject(
+        name="bad", digest=str(artifact.blob), format="fake", runtime="fake", inputs=signature, outputs=signature,
+        path=None, size_bytes=1,
+    )  # fmt: skip
+    plan = Plan(runtime="fake", processes=2, warmup=1, samples=1, min_seconds=0.0, timeout_s=1.0)
+
+    with workspace(ignore) as tools, pytest.raises(MeasurementError, match=f"process 1 of 1 ended by {ending}"):
+        measure(local, LOCAL, subject, plan=plan, data=None, tools=tools)
+
+
+@ENDINGS
 def test_child_that_fails_is_a_device_error_with_its_facts(local, behaviour, ending):
     with pytest.raises(DeviceError) as caught:
         local.infer(

@@ -93,6 +93,70 @@ def test_unknown_name_comes_with_the_closest_one(inventory):
         assert caught.value.hint == "did you mean 'pi-4'?"
 
 
+@pytest.mark.parametrize("change", [Inventory.remove, Inventory.listed])
+def test_change_of_an_unknown_device_points_to_the_list(inventory, change):
+    inventory.add(PI)
+
+    for name in ("bench", "local"):
+        with pytest.raises(ConfigurationError, match=f"no device '{name}'") as caught:
+            change(inventory, name)
+        assert caught.value.hint == "edgekit devices list"
+
+
+def test_trust_of_an_unknown_device_points_to_the_list(inventory):
+    with pytest.raises(ConfigurationError, match="no device 'bench'") as caught:
+        inventory.trust("bench", KEY, fingerprint=None)
+
+    assert caught.value.hint == "edgekit devices list"
+
+
+def test_removed_and_listed_device_is_returned(inventory):
+    inventory.add(PI)
+
+    assert inventory.listed("pi-4") == PI
+    assert inventory.remove("pi-4") == PI
+
+
+def test_name_of_this_computer_is_reserved(inventory):
+    with pytest.raises(ConfigurationError, match="'local' is the name of this computer") as caught:
+        inventory.add(DeviceEntry(name="local", url="ssh://pi@host"))
+
+    assert caught.value.hint == "choose another name"
+    assert not inventory.path.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words", "hint"),
+    [
+        ({"url": "pi@host"}, "'pi@host' is not a device URL", "ssh://"),
+        ({"url": "ssh://pi@host:99999"}, "99999", "65535"),
+        ({"url": "tcp://10.0.0.2:5555"}, "tcp://", "known are local://, openssh://, ssh://"),
+        ({"url": "SSH://pi@host"}, "SSH://", "known are local://, openssh://, ssh://"),
+        ({"host_keys": ("ssh-dss AAAA",)}, "ssh-dss", ""),
+    ],
+)
+def test_malformed_new_device_is_refused_before_the_file_is_touched(tmp_path, changes, words, hint):
+    inventory = Inventory(path=tmp_path / "none yet" / "devices.toml")
+
+    with pytest.raises(ConfigurationError) as caught:
+        inventory.add(DeviceEntry(**{"name": "bench", "url": "ssh://pi@host", **changes}))
+
+    assert words in caught.value.message
+    assert "devices.toml" not in caught.value.message
+    assert hint in (caught.value.hint or "")
+    assert not inventory.path.parent.exists()
+
+
+def test_transport_of_a_plug_in_can_be_added(inventory, tmp_path, monkeypatch):
+    (tmp_path / "transports").mkdir()
+    (tmp_path / "transports" / "serial.py").touch()
+    monkeypatch.setenv("EDGEKIT_PLUGINS", str(tmp_path))
+
+    inventory.add(DeviceEntry(name="bench", url="serial://pi@host"))
+
+    assert inventory.get("bench").url == "serial://pi@host"
+
+
 def test_local_and_urls_need_no_entry(inventory):
     assert inventory.get("local").url == "local://"
     assert inventory.get("ssh://pi@host:22").url == "ssh://pi@host"
@@ -190,6 +254,7 @@ def test_lock_that_someone_keeps_is_a_locked_error(inventory, monkeypatch):
         ("schema = 1\n[devices.pi]\nurl = 7\n", ":3", "7"),
         ('schema = 1\n[devices.pi]\nurl = "ssh://pi@h:99999"\n', ":2", "99999"),
         ('schema = 1\n[devices."../x"]\nurl = "ssh://pi@h"\n', ":2", "../x"),
+        ('schema = 1\n\n[devices.local]\nurl = "ssh://pi@h"\n', ":3", "'local' is the name of this computer"),
         ('schema = 1\n[devices.pi]\nurl = "ssh://pi@h"\nhost_keys = "x"\n', ":4", "list"),
         ('schema = 1\n[devices.pi]\nurl = "ssh://pi@h"\nhost_keys = ["ssh-dss AAAA"]\n', ":2", "ssh-dss"),
         ('schema = 1\n[devices.pi]\nurl = "ssh://pi@h"\ntrust = "blind"\n', ":4", "blind"),
@@ -236,7 +301,7 @@ def test_file_that_is_a_folder_is_an_input_error(inventory):
         inventory.entries()
 
 
-_NAMES = st.from_regex(r"[a-z0-9]([a-z0-9_-]{0,20}[a-z0-9])?", fullmatch=True)
+_NAMES = st.from_regex(r"[a-z0-9]([a-z0-9_-]{0,20}[a-z0-9])?", fullmatch=True).filter(lambda name: name != "local")
 _WORDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
 _PATHS = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=30).map(Path)
 

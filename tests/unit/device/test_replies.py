@@ -106,6 +106,16 @@ def test_time_of_zero_or_less_is_refused(key, value):
         MeasureResult.parse(Fields(lying, "measure"))
 
 
+def test_times_are_missing_only_where_the_child_failed():
+    silent = copy.deepcopy(MEASURE)
+    silent["runs"][0] |= {"import_ns": None, "load_ns": None, "first_ns": None}
+
+    with pytest.raises(ProtocolError, match="import_ns"):
+        MeasureResult.parse(Fields(silent, "measure"))
+    silent["runs"][0]["child"]["exit"] = "signal"
+    assert MeasureResult.parse(Fields(silent, "measure")).runs[0].first_ns is None
+
+
 def test_child_that_ended_in_an_unknown_way_is_refused():
     with pytest.raises(ProtocolError):
         ChildFacts.parse(Fields({**CHILD, "exit": "fine"}, "child"))

@@ -90,6 +90,14 @@ def test_name_that_is_no_hostname_is_refused(machine: MachineSpec, tmp_path: Pat
         Sleeping().up(machine, name=name, state_dir=tmp_path)
 
 
+def test_name_of_this_computer_is_refused(machine: MachineSpec, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'local' is the name of this computer") as caught:
+        Sleeping().up(machine, name="local", state_dir=tmp_path)
+
+    assert caught.value.hint == "choose another --name"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_device_that_is_on_is_not_switched_on_again(machine: MachineSpec, tmp_path: Path) -> None:
     emulator = Sleeping()
     emulator.up(machine, name="a", state_dir=tmp_path)
