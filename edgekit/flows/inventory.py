@@ -60,10 +60,7 @@ def remove_device(name: str) -> dict[str, Any]:
     Raises:
         ConfigurationError: there is none of this name.
     """
-    known = inventory()
-    entry = known.get(name)
-    known.remove(name)
-    return _document(entry)
+    return _document(inventory().remove(name))
 
 
 def trust_device(name: str, *, fingerprint: str | None, tofu: bool) -> dict[str, Any]:
@@ -79,7 +76,7 @@ def trust_device(name: str, *, fingerprint: str | None, tofu: bool) -> dict[str,
         HostKeyError: the device shows another key.
     """
     known = inventory()
-    entry = known.get(name)
+    entry = known.listed(name)
     if fingerprint is not None and tofu:
         raise UsageError("--fingerprint and --tofu contradict each other", hint="give one of them")
     shown = scan_host_key(entry)

@@ -155,6 +155,7 @@ def test_nothing_unpickles_evaluates_or_executes(path):
     }
     bootstrap = {
         "device_agents/linux/bootstrap.py",
+        "device_agents/linux/bytecode.py",
         "edgekit/device/agent_build.py",
     }  # they start the agent that they checked
 
