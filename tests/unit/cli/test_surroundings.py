@@ -267,14 +267,24 @@ def test_read_only_folders_are_named(cli, command, tiny_disk):
     assert only_document(ended)["error"]["exit_code"] == ended.returncode
 
 
-@pytest.mark.parametrize("variable", ["EDGEKIT_CACHE_DIR", "EDGEKIT_DATA_DIR"])
-def test_full_disk_during_a_compilation_is_8_and_leaves_no_bundle(cli, tiny_disk, variable):
+def test_full_disk_during_a_compilation_is_8_and_leaves_no_bundle(cli, tiny_disk):
     fill(tiny_disk)
 
-    ended = cli(*STATE["compile"], "-o", "out.edgekit", "--json", env={variable: str(tiny_disk)})
+    ended = cli(*STATE["compile"], "-o", "out.edgekit", "--json", env={"EDGEKIT_CACHE_DIR": str(tiny_disk)})
 
     assert ended.returncode == 8, ended.stderr
     assert only_document(ended)["error"]["code"] == "E_STORAGE"
+
+
+def test_full_disk_under_the_store_takes_nothing_from_a_finished_compilation(cli, tiny_disk):
+    fill(tiny_disk)
+
+    ended = cli(*STATE["compile"], "-o", "out.edgekit", "--json", env={"EDGEKIT_DATA_DIR": str(tiny_disk)})
+
+    assert ended.returncode == 0, ended.stderr
+    document = only_document(ended)
+    assert document["run_id"] is None
+    assert "not kept" in document["run_id_reason"]
 
 
 def test_full_disk_leaves_the_previous_bundle(with_a_run, tiny_disk):
