@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgekit.bundle._check import MANIFEST
 from edgekit.bundle.manifest import Manifest, parse_manifest
-from edgekit.core.digest import sha256_bytes, sha256_file, sha256_stream
+from edgekit.core.digest import sha256_bytes, sha256_stream
 from edgekit.core.errors import InternalError, VerificationError
 from edgekit.core.files import require_readable, write_atomically
 
@@ -154,8 +154,3 @@ def is_bundle(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(512)
     return head[257:262] == b"ustar" and head.startswith(b"manifest.json\0")
-
-
-def file_sha256(bundle: Bundle) -> str:
-    """Digest of the bundle file itself, which a download can be compared with."""
-    return sha256_file(bundle.path)

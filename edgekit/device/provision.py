@@ -14,9 +14,9 @@ from edgekit.device.client import DeviceClient
 from edgekit.device.replies import ProbeResult
 
 
-def needed(client: DeviceClient, runtime: str) -> bool:
+def needed(client: DeviceClient, runtime: str, *, on_event: OnEvent = ignore) -> bool:
     """Whether a runtime does not work on the device yet, found out by constructing an interpreter there."""
-    facts = client.probe([runtime]).runtimes.get(runtime)
+    facts = client.probe([runtime], on_event=on_event).runtimes.get(runtime)
     return facts is None or not facts.ok
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgekit.core.errors import UnsupportedError
 from edgekit.core.target import Target
 from edgekit.device.client import DeviceClient
-from edgekit.device.provision import provision
+from edgekit.device.provision import needed, provision
 from edgekit.flows.workspace import Workspace
 
 
@@ -19,15 +19,10 @@ def ensure_runtime(device: DeviceClient, runtime: str, *, offline: bool, tools: 
     if known is not None and known.ok:
         return
     tools.tell("runtime", f"looking for {runtime} on the device")
-    found = device.probe([runtime], on_event=tools.on_event).runtimes.get(runtime)
-    if found is not None and found.ok:
+    if not needed(device, runtime, on_event=tools.on_event):
         return
     tools.tell("runtime", f"installing {runtime} on the device")
-    result = provision(device, runtime, offline=offline, on_event=tools.on_event)
-    found = result.runtimes.get(runtime)
-    if found is None or not found.ok:
-        reason = found.reason if found else "the agent does not know it"
-        raise UnsupportedError(f"{runtime} does not work on the device: {reason}", hint="edgekit doctor --device NAME")
+    provision(device, runtime, offline=offline, on_event=tools.on_event)  # proves that it works, or raises
 
 
 def check_machine(device: DeviceClient, target: Target, name: str) -> None:
