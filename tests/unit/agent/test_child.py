@@ -82,11 +82,21 @@ import os, time
 from device_agents.linux.runners import fake
 FORMATS, versions, prepare, probe = ("fake",), fake.versions, fake.prepare, fake.probe
 def load(path, options):
-    if os.fork() == 0:
-        with open(os.environ["PID_PIPE"], "w") as pipe:
-            pipe.write(str(os.getpid()))
+    pid = os.fork()
+    if pid == 0:
         time.sleep(600)
+    with open(os.environ["PID_PIPE"], "w") as pipe:
+        pipe.write(str(pid))
     return fake.load(path, options)
+"""
+TELLS = """
+import os, time
+from device_agents.linux.runners import fake
+FORMATS, versions, prepare, probe = ("fake",), fake.versions, fake.prepare, fake.probe
+def load(path, options):
+    with open(os.environ["PID_PIPE"], "w") as pipe:
+        pipe.write(str(os.getpid()))
+    time.sleep(600)
 """
 
 
@@ -107,7 +117,7 @@ def test_child_takes_its_own_children_with_it(tmp_path: Any) -> None:
 
 @pytest.mark.parametrize("how", ["close", "term", "kill"])
 def test_child_does_not_outlive_the_agent(tmp_path: Any, how: str) -> None:
-    (tmp_path / "tells.py").write_text(FORKS.replace("if os.fork() == 0:", "if True:"))
+    (tmp_path / "tells.py").write_text(TELLS)
     os.mkfifo(tmp_path / "pids")
     environment = {"EDGEKIT_RUNNERS": str(tmp_path), "PID_PIPE": str(tmp_path / "pids")}
     with AgentProcess(tmp_path / "root", env=environment).boot() as agent:
