@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from edgekit.core import progress
 from edgekit.core.errors import EdgekitError
 
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000  # linux/sched.h
@@ -88,10 +89,17 @@ def main() -> None:
         sys.path.insert(0, str(Path.cwd()))  # as in `python -m`
     with os.fdopen(options["requests"], encoding="utf-8") as requests:
         replies = options["replies"]
+        progress.listen(
+            lambda message, done, total: _send(replies, {"event": {"message": message, "done": done, "total": total}})
+        )
         for line in requests:
-            data = json.dumps(_answer(line), default=str).encode() + b"\n"
-            while data:
-                data = data[os.write(replies, data) :]
+            _send(replies, _answer(line))
+
+
+def _send(replies: int, message: dict[str, Any]) -> None:
+    data = json.dumps(message, default=str).encode() + b"\n"
+    while data:
+        data = data[os.write(replies, data) :]
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from edgekit.core.errors import DeadlineError, EdgekitError, InternalError, UnsupportedError, from_json
+from edgekit.core.events import Event, OnEvent, ignore
 
 DEFAULT_TIMEOUT_S = 1800.0
 _LOG_TAIL_BYTES = 4000
@@ -60,7 +61,15 @@ class Isolate:
     ) -> None:
         self.close()
 
-    def call(self, function: str, params: Mapping[str, Any], *, what: str, timeout_s: float = DEFAULT_TIMEOUT_S) -> Any:
+    def call(
+        self,
+        function: str,
+        params: Mapping[str, Any],
+        *,
+        what: str,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        on_event: OnEvent = ignore,
+    ) -> Any:
         """Call `module:function(**params)` in the child and return its result.
 
         Args:
@@ -69,6 +78,7 @@ class Isolate:
             params: JSON values only.
             what: what the call does, for messages, e.g. "reading model.keras".
             timeout_s: limit in seconds; the child is killed when it is over.
+            on_event: told of what the function says with `edgekit.core.progress.tell`.
 
         Raises:
             EdgekitError: what the function raised, if it is one of ours.
@@ -80,7 +90,9 @@ class Isolate:
         line = json.dumps({"function": function, "params": dict(params)}).encode() + b"\n"
         try:
             self._send(line, what)
-            reply = self._read_reply(time.monotonic() + timeout_s, what, timeout_s)
+            deadline = time.monotonic() + timeout_s
+            while "event" in (reply := self._read_reply(deadline, what, timeout_s)):
+                on_event(Event(phase="work", **reply["event"]))
         except BaseException:
             self.close()
             raise
@@ -197,6 +209,8 @@ def _checked(reply: Any) -> dict[str, Any]:
     Raises:
         ValueError: it could not.
     """
+    if isinstance(reply, dict) and "event" in reply:
+        return {"event": _checked_event(reply["event"])}
     if not isinstance(reply, dict) or not ("result" in reply or isinstance(reply.get("error"), dict)):
         raise ValueError("neither a result nor an error")
     error = reply.get("error", {})
@@ -205,8 +219,20 @@ def _checked(reply: Any) -> dict[str, Any]:
     return reply
 
 
+def _checked_event(event: Any) -> dict[str, Any]:
+    """A message with its numbers, as `edgekit.core.progress` tells them."""
+    if not isinstance(event, dict) or event.keys() != {"message", "done", "total"}:
+        raise ValueError("no event")
+    numbers = (event["done"], event["total"])
+    if not isinstance(event["message"], str) or not all(n is None or type(n) is int for n in numbers):
+        raise ValueError("an event with values of other types")
+    return event
+
+
 _EXTRAS = {
     "tensorflow": "tf",
+    "tf_keras": "tf",
+    "tensorflow_model_optimization": "tf",
     "keras": "tf",
     "litert_quantizer": "litert",
     "ai_edge_litert": "litert",

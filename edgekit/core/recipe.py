@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgekit.core.measurement import Accuracy
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One pass with its parameters, as people write it."""
+    """One pass with its parameters, as people write it.
+
+    Attributes:
+        pass_name: name of the pass.
+        params: its parameters.
+        choices: parameters with the values to try under an accuracy budget, the most aggressive first; the first one
+            counts without a budget, and the step is left out where none keeps the budget.
+    """
 
     pass_name: str
     params: Mapping[str, Any] = field(default_factory=dict)
+    choices: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +44,35 @@ class Recipe:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StepMetrics:
+    """What a model is after a step, taken from the .tflite that it would be shipped as at that point.
+
+    Attributes:
+        size_bytes: of that file.
+        zip_bytes: of it in a zip archive (deflate, level 9).
+        gzip_bytes: of it by gzip, level 9.
+        parameters: constants that count as weights.
+        sparsity: share of zeros among the weights, 0 to 1.
+        unique_weights: the largest number of different values in one weight tensor.
+        macs: multiply-accumulates of one inference.
+        activation_bytes: largest sum of tensors that live at once: the lower bound of any memory plan.
+        accuracy: top-1 on the evaluation set, None where there is none.
+        gain: one line: what the step gained on the target, or that it gained nothing.
+    """
+
+    size_bytes: int
+    zip_bytes: int
+    gzip_bytes: int
+    parameters: int
+    sparsity: float
+    unique_weights: int
+    macs: int
+    activation_bytes: int
+    accuracy: Accuracy | None = None
+    gain: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class StepRecord:
     """What one step did.
 
@@ -43,6 +83,8 @@ class StepRecord:
         cache_hit: the result was there already.
         size_bytes, zip_bytes: of the artifact after the step.
         digest: of the artifact after the step.
+        notes: what the user should know of it, one sentence each, e.g. layers that were left as they are.
+        metrics: what the model is after the step; None while nobody has looked.
     """
 
     pass_name: str
@@ -53,3 +95,5 @@ class StepRecord:
     size_bytes: int
     zip_bytes: int
     digest: str
+    notes: tuple[str, ...] = ()
+    metrics: StepMetrics | None = None

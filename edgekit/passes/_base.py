@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import time
+import types
 import typing
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from edgekit.core.artifact import Artifact, TensorSpec
 from edgekit.core.caching import Cache, CachedFile, CacheKey
-from edgekit.core.digest import sha256_file
+from edgekit.core.digest import sha256_file, sha256_json
 from edgekit.core.errors import ConfigurationError, InputError, InternalError, UnsupportedError
+from edgekit.core.events import OnEvent, ignore
 from edgekit.core.isolation import Isolate
 from edgekit.core.recipe import StepRecord
 from edgekit.core.suggest import did_you_mean
@@ -37,6 +39,10 @@ class PassContext:
         work: folder for intermediate files; the caller removes it.
         target: what the artifact is for.
         representative: preprocessed samples for calibration, None when the user gave no data.
+        training: preprocessed samples to train on, None when the user gave none.
+        user_isolate: a child process that may import the user's own modules; it starts with its first call.
+        checkpoints: folder where a training that was interrupted goes on from its last epoch; None for none.
+        on_event: listener to the progress of long work.
         timeout_s: limit for the work in the child process.
         input_shape: sizes of the only input, where the model leaves them open; None takes the model's own.
     """
@@ -48,6 +54,10 @@ class PassContext:
     representative: Dataset | None
     timeout_s: float
     input_shape: tuple[int, ...] | None = None
+    training: Dataset | None = None
+    user_isolate: Isolate | None = None
+    checkpoints: Path | None = None
+    on_event: OnEvent = ignore
 
 
 class Pass(ABC, Generic[ParamsT]):
@@ -59,7 +69,8 @@ class Pass(ABC, Generic[ParamsT]):
         emits: the artifact format that it writes.
         version: changes whenever the same input may give other bytes; part of the cache key.
         params_type: a frozen dataclass with a default for every field.
-        needs_representative: it calibrates, so it needs data.
+        needs_representative: it calibrates, so it needs data; `calibrates` says for which formats.
+        needs_training: it trains, so it needs training data.
         dtype: tensor type that the target's runtime must have for the result.
     """
 
@@ -69,11 +80,20 @@ class Pass(ABC, Generic[ParamsT]):
     version: ClassVar[str]
     params_type: ClassVar[type]
     needs_representative: ClassVar[bool] = False
+    needs_training: ClassVar[bool] = False
     dtype: ClassVar[str] = "float32"
 
     @abstractmethod
-    def _run(self, artifact: Artifact, params: ParamsT, context: PassContext, output: Path) -> None:
-        """Write the result to `output`; the work of foreign libraries goes through `context.isolate`."""
+    def _run(self, artifact: Artifact, params: ParamsT, context: PassContext, output: Path) -> Sequence[str] | None:
+        """Write the result to `output`; the work of foreign libraries goes through `context.isolate`.
+
+        Returns:
+            Notes for the user, one sentence each, e.g. the layers that were left as they are; None for none.
+        """
+
+    def calibrates(self, _source_format: str) -> bool:
+        """Whether an artifact of this format needs a representative dataset here."""
+        return self.needs_representative
 
     def tools(self, _artifact: Artifact) -> tuple[str, ...]:
         """Distributions that do the work for this artifact; their versions are part of the cache key."""
@@ -122,11 +142,14 @@ class Pass(ABC, Generic[ParamsT]):
                 f"pass {self.name!r} reads {', '.join(sorted(self.accepts))}, not {artifact.format}",
                 hint="choose another recipe: edgekit compile --help",
             )
-        if self.needs_representative and context.representative is None:
+        calibrates = self.calibrates(artifact.format)
+        if calibrates and context.representative is None:
             raise InputError(
                 f"pass {self.name!r} calibrates, so it needs a representative dataset",
                 hint="give 100 to 500 typical samples with --calibration-data",
             )
+        if self.needs_training and context.training is None:
+            raise InputError(f"pass {self.name!r} trains, so it needs training data", hint="give it with --train-data")
         parsed = self.parse(params)
         started = time.perf_counter()
         versions = {tool: tool_version(tool) for tool in self.tools(artifact)}
@@ -135,9 +158,9 @@ class Pass(ABC, Generic[ParamsT]):
             pass_version=self.version,
             params=self._effective(parsed, context),
             input_digest=artifact.digest,
-            dataset_digest=context.representative.digest
-            if self.needs_representative and context.representative
-            else None,
+            dataset_digest=_digest_of_data(
+                context.representative if calibrates else None, context.training if self.needs_training else None
+            ),
             target_facts=self.target_facts(context.target),
             tool_versions=versions,
         )
@@ -153,6 +176,7 @@ class Pass(ABC, Generic[ParamsT]):
             size_bytes=result.size_bytes,
             zip_bytes=result.zip_bytes,
             digest=result.digest,
+            notes=tuple(entry.metadata.get("notes", ())),
         )
         return result, record
 
@@ -164,7 +188,7 @@ class Pass(ABC, Generic[ParamsT]):
 
     def _fill(self, key: CacheKey, artifact: Artifact, params: ParamsT, context: PassContext) -> CachedFile:
         output = context.work / f"{self.name}-{key.digest[:12]}.new"
-        self._run(artifact, params, context, output)
+        notes = self._run(artifact, params, context, output)
         if not output.is_file():
             raise InternalError(f"pass {self.name!r} wrote nothing", hint="report this with the command that you ran")
         facts = context.isolate.call(
@@ -172,7 +196,7 @@ class Pass(ABC, Generic[ParamsT]):
             {"path": str(output), "format": self.emits},
             what=f"checking the {self.name} model",
         )
-        return context.cache.put(key, output, facts)
+        return context.cache.put(key, output, {**facts, "notes": list(notes or ())})
 
     def _result(self, entry: CachedFile, parent: Artifact, path: Path) -> Artifact:
         path.write_bytes(entry.path.read_bytes())
@@ -193,6 +217,12 @@ class Pass(ABC, Generic[ParamsT]):
         )
 
 
+def _digest_of_data(*datasets: Dataset | None) -> str | None:
+    """One digest for all the data that a pass uses: the data set's own where it is one."""
+    digests = [dataset.digest for dataset in datasets if dataset is not None]
+    return sha256_json(digests) if len(digests) > 1 else next(iter(digests), None)
+
+
 def tool_version(distribution: str) -> str:
     """Version of an installed distribution, without importing it; "absent" when it is not there."""
     try:
@@ -202,13 +232,38 @@ def tool_version(distribution: str) -> str:
 
 
 def _check_value(pass_name: str, name: str, value: Any, hint: Any) -> None:
-    if typing.get_origin(hint) is typing.Literal:
-        allowed = typing.get_args(hint)
-        if value not in allowed:
-            raise ConfigurationError(
-                f"{pass_name}.{name} is {value!r}", hint=f"it takes one of {', '.join(map(repr, allowed))}"
-            )
-    elif hint in (bool, int, float, str):
-        accepted = (int, float) if hint is float else hint
-        if not isinstance(value, accepted) or (hint is not bool and isinstance(value, bool)):
-            raise ConfigurationError(f"{pass_name}.{name} is {value!r}", hint=f"it takes a {hint.__name__}")
+    if not _is_a(value, hint):
+        raise ConfigurationError(f"{pass_name}.{name} is {value!r}", hint=f"it takes {_spoken(hint)}")
+
+
+def _is_a(value: Any, hint: Any) -> bool:
+    """Whether a value from TOML or JSON has the type that a parameter declares."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Literal:
+        return value in arguments
+    if origin in (typing.Union, types.UnionType):
+        return any(_is_a(value, argument) for argument in arguments)
+    if origin is tuple:  # tuple[item, ...]
+        return isinstance(value, (list, tuple)) and all(_is_a(item, arguments[0]) for item in value)
+    if origin is Mapping:
+        return isinstance(value, Mapping) and all(
+            isinstance(key, str) and _is_a(item, arguments[1]) for key, item in value.items()
+        )
+    if hint is type(None):
+        return value is None
+    accepted = (int, float) if hint is float else hint
+    return isinstance(value, accepted) and (hint is bool or not isinstance(value, bool))
+
+
+def _spoken(hint: Any) -> str:
+    """A parameter's type in words."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Literal:
+        return f"one of {', '.join(map(repr, arguments))}"
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(_spoken(argument) for argument in arguments)
+    if origin is tuple:
+        return f"a list, each item {_spoken(arguments[0])}"
+    if origin is Mapping:
+        return f"a table from names to values, each {_spoken(arguments[1])}"
+    return "none" if hint is type(None) else f"a {hint.__name__}"

@@ -14,7 +14,7 @@ from edgekit.passes._base import Pass, PassContext
 if TYPE_CHECKING:
     from edgekit.core.dataset import Dataset
 
-_FRAMEWORK_FORMATS = frozenset({"keras", "saved_model"})
+_FRAMEWORK_FORMATS = frozenset({"keras", "saved_model", "tf_keras", "tf_keras_qat"})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ def convert(
     """Convert a Keras model or a SavedModel to .tflite.
 
     Args:
-        source, source_format: the model; "keras" or "saved_model".
+        source, source_format: the model; "keras", "tf_keras", "tf_keras_qat" or "saved_model".
         output: the .tflite to write.
         mode: "float32", "dynamic", "float16", "int8" or "int16x8".
         io: dtype of inputs and outputs, e.g. "int8" (modes int8 and int16x8 only).
@@ -82,8 +82,10 @@ def _frozen(source: str, source_format: str, input_shape: tuple[int, ...] | None
     """The model as one graph of constants for a batch of 1, and its input specs."""
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    load = _from_keras if source_format == "keras" else _from_saved_model
-    function = load(source, input_shape)
+    if source_format == "saved_model":
+        function = _from_saved_model(source, input_shape)
+    else:
+        function = _from_keras(source, source_format, input_shape)
     graph = convert_variables_to_constants_v2(function)
     return graph, tuple(function.structured_input_signature[0])
 
@@ -118,11 +120,12 @@ def _agreed(name: str, declared: list[int | None], given: tuple[int, ...]) -> li
     return list(given)
 
 
-def _from_keras(source: str, input_shape: tuple[int, ...] | None) -> Any:
-    import keras
+def _from_keras(source: str, source_format: str, input_shape: tuple[int, ...] | None) -> Any:
     import tensorflow as tf
 
-    model = keras.models.load_model(source, compile=False, safe_mode=True)
+    from edgekit.passes._keras.loading import load_native
+
+    model = load_native(source, source_format)
     specs = _fixed([(tensor.name, list(tensor.shape), tensor.dtype) for tensor in model.inputs], input_shape)
 
     def call(*inputs: Any) -> Any:
