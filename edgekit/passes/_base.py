@@ -41,6 +41,8 @@ class PassContext:
         representative: preprocessed samples for calibration, None when the user gave no data.
         training: preprocessed samples to train on, None when the user gave none.
         user_isolate: a child process that may import the user's own modules; it starts with its first call.
+        models: further models that the recipe names, by what `Pass.models` says of the parameters; checked by their
+            source, as the model itself.
         checkpoints: folder where a training that was interrupted goes on from its last epoch; None for none.
         on_event: listener to the progress of long work.
         timeout_s: limit for the work in the child process.
@@ -56,6 +58,7 @@ class PassContext:
     input_shape: tuple[int, ...] | None = None
     training: Dataset | None = None
     user_isolate: Isolate | None = None
+    models: Mapping[str, Artifact] = dataclasses.field(default_factory=dict)
     checkpoints: Path | None = None
     on_event: OnEvent = ignore
 
@@ -99,6 +102,10 @@ class Pass(ABC, Generic[ParamsT]):
         """Distributions that do the work for this artifact; their versions are part of the cache key."""
         return ()
 
+    def models(self, _params: ParamsT) -> tuple[str, ...]:
+        """Paths of further models that the parameters name, e.g. a teacher."""
+        return ()
+
     def unsupported(self, target: Target) -> str | None:
         """Why the result cannot run on a target, or None. The default asks for the format and the dtype."""
         runtime = target.runtime_for(self.emits)
@@ -107,6 +114,10 @@ class Pass(ABC, Generic[ParamsT]):
         if self.dtype not in runtime.dtypes:
             return f"{runtime.name} on {target.name} has no {self.dtype} kernels"
         return None
+
+    def unsupported_params(self, target: Target, _params: ParamsT) -> str | None:
+        """Why the result cannot run on a target with these parameters, or None; the default asks `unsupported`."""
+        return self.unsupported(target)
 
     def target_facts(self, _target: Target) -> dict[str, Any]:
         """The facts of the target that change the result; part of the cache key."""
@@ -156,7 +167,7 @@ class Pass(ABC, Generic[ParamsT]):
         key = CacheKey(
             pass_name=self.name,
             pass_version=self.version,
-            params=self._effective(parsed, context),
+            params=self._effective(parsed, context) | self._named_models(parsed, context),
             input_digest=artifact.digest,
             dataset_digest=_digest_of_data(
                 context.representative if calibrates else None, context.training if self.needs_training else None
@@ -185,6 +196,11 @@ class Pass(ABC, Generic[ParamsT]):
         params: dict[str, Any] = dataclasses.asdict(parsed)  # type: ignore[call-overload]  # it is a dataclass
         fixed = context.input_shape
         return params if fixed is None else params | {"input_shape": list(fixed)}
+
+    def _named_models(self, parsed: ParamsT, context: PassContext) -> dict[str, Any]:
+        """Digests of the further models: their content counts, not their paths."""
+        names = self.models(parsed)
+        return {"models": [context.models[name].digest for name in names]} if names else {}
 
     def _fill(self, key: CacheKey, artifact: Artifact, params: ParamsT, context: PassContext) -> CachedFile:
         output = context.work / f"{self.name}-{key.digest[:12]}.new"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
@@ -14,7 +15,7 @@ from edgekit.passes._base import Pass, PassContext
 if TYPE_CHECKING:
     from edgekit.core.dataset import Dataset
 
-_FRAMEWORK_FORMATS = frozenset({"keras", "saved_model", "tf_keras", "tf_keras_qat"})
+_FRAMEWORK_FORMATS = frozenset({"keras", "saved_model", "tf_keras"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,7 @@ class Conversion(Pass[ParamsT]):
             return ("tensorflow", "keras")
         return ("litert-quantizer", "ai-edge-litert")
 
-    def _run(self, artifact: Artifact, params: ParamsT, context: PassContext, output: Path) -> None:
+    def _run(self, artifact: Artifact, params: ParamsT, context: PassContext, output: Path) -> Sequence[str] | None:
         framework = artifact.format in _FRAMEWORK_FORMATS
         module = "edgekit.passes._tensorflow" if framework else "edgekit.passes._quantizer"
         job: dict[str, Any] = {
@@ -68,6 +69,7 @@ class Conversion(Pass[ParamsT]):
             job["input_shape"] = None if context.input_shape is None else list(context.input_shape)
         what = f"converting {artifact.path.name} to {self.mode}"
         context.isolate.call(f"{module}:convert", job, what=what, timeout_s=context.timeout_s)
+        return None
 
 
 def _save(dataset: Dataset | None, work: Path) -> list[str]:
