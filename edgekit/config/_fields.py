@@ -20,7 +20,13 @@ _LARGEST = 2**63 - 1
 class Section(BaseModel):
     """A table of a file: unknown keys, NaN and infinity are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_max_length=4096)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        str_max_length=4096,
+        defer_build=True,  # a section alone is never read, and most commands read one kind of file
+    )
 
 
 class File(Section):

@@ -150,7 +150,7 @@ class Dataset:
     @property
     def classes(self) -> int | None:
         """Number of different labels, None without labels."""
-        return None if self.labels is None else len(np.unique(self.labels))
+        return None if self.labels is None else len(set(self.labels.tolist()))  # np.unique imports numpy.ma
 
     def take(self, indices: Sequence[int] | NDArray[np.intp]) -> Dataset:
         """The samples at these positions, in this order."""

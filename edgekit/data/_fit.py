@@ -49,7 +49,7 @@ def check_labels(dataset: Dataset, classes: int) -> None:
     """
     if dataset.class_names and len(dataset.class_names) != classes:
         raise InputError(
-            f"{len(dataset.class_names)} classes are named, and the model has {classes}",
+            f"{dataset.name} names {len(dataset.class_names)} classes, and the model has {classes}",
             hint="give the labels of this model",
         )
     if dataset.labels is not None and len(dataset.labels) and int(dataset.labels.max()) >= classes:

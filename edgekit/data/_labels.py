@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 _MAX_NAMES_BYTES = 1024 * 1024
 
 
-def class_numbers(stored: NDArray[Any]) -> NDArray[np.int64]:
+def class_numbers(stored: NDArray[Any], *, name: str) -> NDArray[np.int64]:
     """Class numbers, int64 of shape (samples,).
 
     Args:
         stored: integers or booleans of shape (samples,) or (samples, 1), or one-hot rows of any dtype.
+        name: of the data set, for messages.
 
     Raises:
         InputError: they are of another form, or one is negative.
@@ -31,16 +32,17 @@ def class_numbers(stored: NDArray[Any]) -> NDArray[np.int64]:
         labels = np.argmax(labels, axis=1)
     if labels.ndim != 1:
         raise InputError(
-            f"labels of the shape {list(stored.shape)} are neither class numbers nor one-hot rows",
+            f"{name}: labels of the shape {list(stored.shape)} are neither class numbers nor one-hot rows",
             hint="store one class number per sample",
         )
     if labels.dtype.kind not in "biu":
         raise InputError(
-            f"labels are of the dtype {labels.dtype}, not class numbers", hint='convert them: labels.astype("int64")'
+            f"{name}: labels are of the dtype {labels.dtype}, not class numbers",
+            hint='convert them: labels.astype("int64")',
         )
     if labels.size and labels.min() < 0:
         at = int(np.argmax(labels < 0))
-        raise InputError(f"label {at} is {labels[at]}, below 0", hint="number the classes from 0")
+        raise InputError(f"{name}: label {at} is {labels[at]}, below 0", hint="number the classes from 0")
     return labels.astype(np.int64)
 
 

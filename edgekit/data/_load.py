@@ -44,7 +44,7 @@ def load_dataset(
         folder: base of a relative path and place of the user's modules; None for the working folder.
 
     Returns:
-        The data set; `warnings` says what looks wrong.
+        The data set; `warnings` says what looks wrong, each with the data set's name.
 
     Raises:
         InputError: there is no such data set, or its samples or labels cannot be used.
@@ -59,7 +59,7 @@ def load_dataset(
     stored = Dataset(
         name=spec,
         inputs=raw.inputs,
-        labels=None if raw.labels is None else class_numbers(raw.labels),
+        labels=None if raw.labels is None else class_numbers(raw.labels, name=spec),
         preprocessing=rule,
         class_names=raw.class_names,
     )
@@ -73,7 +73,7 @@ def load_dataset(
         preprocessing=rule,
         class_names=raw.class_names,
     )
-    return replace(ready, warnings=(*raw.warnings, *suspicions, *_doubts(ready)))
+    return replace(ready, warnings=tuple(f"{spec}: {doubt}" for doubt in (*raw.warnings, *suspicions, *_doubts(ready))))
 
 
 def _loader_for(spec: DatasetSpec) -> Loader:

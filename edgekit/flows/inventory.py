@@ -9,6 +9,7 @@ from edgekit.config.project import find_project
 from edgekit.config.targets import load_target
 from edgekit.core.device_entry import DeviceEntry, Provenance
 from edgekit.core.errors import HostKeyError, UsageError
+from edgekit.core.files import require_readable
 from edgekit.device.connect import connect
 from edgekit.device.inventory import Inventory
 from edgekit.device.trust import scan_host_key
@@ -38,14 +39,17 @@ def add_device(
 
     Raises:
         ConfigurationError: the name is taken, or a value is malformed.
+        InputError: there is no such key file.
     """
+    if identity is not None:
+        require_readable(identity.expanduser(), what="key file")
     if target is not None:
         load_target(target, project_dir=Path.cwd())
     entry = DeviceEntry(
         name=name,
         url=url,
         target=target,
-        identity_file=None if identity is None else identity.absolute(),
+        identity_file=None if identity is None else identity.expanduser().absolute(),
         host_keys=() if host_key is None else (host_key,),
         trust=Provenance.KNOWN_HOSTS if host_key is None else Provenance.PINNED,
         labels=tuple(sorted(labels)),

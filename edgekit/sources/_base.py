@@ -1,8 +1,7 @@
-"""What a source is, and the copy of the user's file that the rest works on."""
+"""What a source is, and the way from the user's file to an artifact."""
 
 from __future__ import annotations
 
-import shutil
 import zlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -10,11 +9,9 @@ from pathlib import Path
 
 from edgekit.core.artifact import Artifact, TensorSpec
 from edgekit.core.digest import sha256_path
-from edgekit.core.errors import InputError, UnsupportedError, VerificationError
-from edgekit.core.files import require_readable, storage_errors
+from edgekit.core.errors import InputError
 from edgekit.core.isolation import Isolate
-
-_MAX_MODEL_BYTES = 8 * 2**30
+from edgekit.sources._snapshot import snapshot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +65,11 @@ def load_source(path: Path, *, work: Path, isolate: Isolate) -> tuple[Artifact, 
         The artifact (its path is the copy) and warnings.
 
     Raises:
-        InputError: the path cannot be read.
-        VerificationError: unsafe content, or the file changed while it was copied.
+        InputError: the path cannot be read, or is a folder that no source knows.
+        VerificationError: unsafe content, or the source changed while it was copied, twice.
         UnsupportedError: no source knows the format, or the model is damaged.
     """
-    copy = _snapshot(path, work)
+    copy = snapshot(path, work, isolate)
     found = isolate.call(
         "edgekit.sources._child:recognise", {"path": str(copy), "shown": str(path)}, what=f"reading {path}"
     )
@@ -87,36 +84,6 @@ def load_source(path: Path, *, work: Path, isolate: Isolate) -> tuple[Artifact, 
         outputs=tuple(map(TensorSpec.from_json, found["outputs"])),
     )
     return artifact, tuple(found["warnings"])
-
-
-def _snapshot(path: Path, work: Path) -> Path:
-    require_readable(path, what="model", folder_allowed=True)
-    before = _stamp(path)
-    if sum(size for _, size, _ in before) > _MAX_MODEL_BYTES:
-        raise UnsupportedError(f"{path} is larger than {_MAX_MODEL_BYTES >> 30} GiB", hint="is it a model?")
-    if not any(size for _, size, _ in before):
-        raise UnsupportedError(f"{path} has 0 bytes", hint="export or copy the model again")
-    target = work / "source" / (path.name or "model")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with storage_errors(target):
-        if path.is_dir():
-            shutil.copytree(path, target, copy_function=shutil.copyfile, symlinks=False, dirs_exist_ok=True)
-        else:
-            shutil.copyfile(path, target)
-    if _stamp(path) != before:
-        raise VerificationError(
-            f"the source changed while it was read: {path}", hint="wait for the export to end, try again"
-        )
-    return target
-
-
-def _stamp(path: Path) -> list[tuple[str, int, int]]:
-    files = [path] if path.is_file() else sorted(path.rglob("*"))
-    for file in files:
-        if file.is_symlink() and file != path:
-            raise VerificationError(f"{file} is a link within the model folder", hint="copy the model without links")
-        require_readable(file, what="model file", folder_allowed=True)
-    return [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
 
 
 def size_bytes(path: Path) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from edgekit.core.errors import UnsupportedError, VerificationError
+from edgekit.bundle.pack import is_bundle
+from edgekit.core.errors import InputError, UnsupportedError, VerificationError
 from edgekit.core.registry import SOURCES
 from edgekit.sources._zip import member_names
 
@@ -34,7 +35,7 @@ def recognise(path: str, shown: str) -> dict[str, Any]:
 
     Raises:
         VerificationError: unsafe content.
-        UnsupportedError: no source knows it; the message says what it looks like.
+        InputError, UnsupportedError: no source knows it; the message says what it looks like.
     """
     file = Path(path)
     for name in SOURCES.names():
@@ -51,11 +52,31 @@ def recognise(path: str, shown: str) -> dict[str, Any]:
     raise _unknown(file, shown)
 
 
-def _unknown(file: Path, shown: str) -> UnsupportedError | VerificationError:
+def require_model_folder(path: str) -> None:
+    """Refuse a folder that no source knows; it is looked at where it lies, because it may be of any size.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not any(SOURCES.load(name).matches(Path(path)) for name in SOURCES.names()):
+        raise _no_model_folder(path)
+
+
+def _no_model_folder(shown: str) -> InputError:
+    return InputError(
+        f"the folder {shown} is not a SavedModel: it holds no saved_model.pb",
+        hint=f"give a model; known formats: {', '.join(SOURCES.names())}",
+    )
+
+
+def _unknown(file: Path, shown: str) -> InputError | UnsupportedError | VerificationError:
     known = ", ".join(SOURCES.names())
     if file.is_dir():
+        return _no_model_folder(shown)  # it was one a moment ago
+    if is_bundle(file):
         return UnsupportedError(
-            f"the folder {shown} is not a SavedModel: it holds no saved_model.pb", hint=f"known formats: {known}"
+            f"{shown} is an edgekit bundle, which is compiled already",
+            hint=f"edgekit profile {shown} measures it, edgekit deploy {shown} puts it on a device",
         )
     with file.open("rb") as stream:
         head = stream.read(512)

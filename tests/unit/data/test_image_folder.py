@@ -83,7 +83,9 @@ def test_damaged_images_are_left_out_up_to_the_limit(cats_and_dogs, save_image):
     made = load_dataset(cats_and_dogs, skip_bad=2)
 
     assert made.labels.tolist() == [0, 0, 1, 1]
-    assert [warning.split(",")[0] for warning in made.warnings[:2]] == ["left out image 1", "left out image 3"]
+    assert [warning.split(",")[0] for warning in made.warnings[:2]] == [
+        f"{made.name}: left out image {number}" for number in (1, 3)
+    ]
 
 
 def test_folder_of_damaged_images_alone_is_refused(save_image, tmp_path):
@@ -110,8 +112,8 @@ def test_other_files_are_counted_and_empty_classes_named(cats_and_dogs, tmp_path
 
     made = load_dataset(cats_and_dogs)
 
-    assert made.warnings[0].startswith("2 files in ")
-    assert made.warnings[1] == "the class 'emu' has no image"
+    assert made.warnings[0].startswith(f"{made.name}: 2 files in ")
+    assert made.warnings[1] == f"{made.name}: the class 'emu' has no image"
     assert made.class_names == ("cat", "dog", "emu")
 
 

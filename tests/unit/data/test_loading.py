@@ -53,6 +53,7 @@ def test_labels_that_are_no_class_numbers_are_refused(load, labels, words):
         load(np.eye(3), labels)
 
     assert words in caught.value.hint
+    assert caught.value.message.split(":")[0].endswith("/data.npz")
     assert caught.value.exit_code == 3
 
 
@@ -80,7 +81,7 @@ def test_limit_takes_every_class(load, rng):
     made = load(rng.random((100, 3)), np.repeat([0, 1], 50), limit=10)
 
     assert np.bincount(made.labels).tolist() == [5, 5]
-    assert "10 samples are few: one more right answer is 10.0% of accuracy" in made.warnings
+    assert f"{made.name}: 10 samples are few: one more right answer is 10.0% of accuracy" in made.warnings
 
 
 @pytest.mark.parametrize("limit", [0, -5])
@@ -92,14 +93,16 @@ def test_limit_that_leaves_nothing_is_refused(load, rng, limit):
 def test_one_class_only_is_doubted(load, rng):
     made = load(rng.random((200, 3)), np.full(200, 4))
 
-    assert made.warnings == ("all samples are of one class, so accuracy says nothing",)
+    assert made.warnings == (f"{made.name}: all samples are of one class, so accuracy says nothing",)
 
 
 def test_duplicates_above_one_percent_are_doubted(load, rng):
     x = rng.random((200, 3))
     x[:4] = x[100]
 
-    assert load(x).warnings == ("4 of 200 samples repeat an earlier one",)
+    doubted = load(x)
+
+    assert doubted.warnings == (f"{doubted.name}: 4 of 200 samples repeat an earlier one",)
     assert load(np.concatenate([x[4:], x[:1]])).warnings == ()
 
 
@@ -129,7 +132,7 @@ def test_labels_beyond_the_models_classes_are_refused_with_both(load):
 def test_class_names_that_do_not_go_with_the_model_are_refused_with_both(save_zip):
     path = save_zip(("x", np.eye(2)), ("y", np.arange(2)), ("classes", np.array(["cat", "dog"])))
 
-    with pytest.raises(InputError, match="2 classes are named, and the model has 10"):
+    with pytest.raises(InputError, match=r"data\.npz names 2 classes, and the model has 10"):
         check_labels(load_dataset(str(path)), 10)
 
 
