@@ -107,7 +107,7 @@ def evaluate(
 def _check_outputs(outputs: tuple[NDArray[Any], ...], subject: Subject, samples: int, entry: DeviceEntry) -> None:
     found = [(array.dtype.name, array.shape) for array in outputs]
     fitting = len(outputs) == len(subject.outputs) and all(
-        array.dtype.name == spec.dtype and len(array) == samples
+        array.dtype.name == spec.dtype and len(array) == samples and _fits(array.shape[1:], spec.shape[1:])
         for array, spec in zip(outputs, subject.outputs, strict=True)
     )
     if not fitting:
@@ -122,6 +122,11 @@ def _check_outputs(outputs: tuple[NDArray[Any], ...], subject: Subject, samples:
                 f"every value of output {spec.name!r} on {entry.name} is NaN",
                 hint="compare with this computer: edgekit evaluate --device local",
             )
+
+
+def _fits(found: tuple[int, ...], declared: tuple[int, ...]) -> bool:
+    """Whether the sizes of one sample's axes are the declared ones; -1 is an axis that may have any size."""
+    return len(found) == len(declared) and all(b in (-1, a) for a, b in zip(found, declared, strict=True))
 
 
 def _on_host(subject: Subject, data: Dataset, tools: Workspace) -> Accuracy | None:
