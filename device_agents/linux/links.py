@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from contextlib import suppress
 
-from device_agents.linux import durable, state
+from device_agents.linux import durable, releases, state
 from device_agents.linux.errors import AgentError
+from device_agents.linux.record import replace
 from device_agents.linux.root import is_digest
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 def survey(root: Root) -> tuple[state.State, list[str]]:
     """The state that holds, and warnings about damage; reads only.
 
-    A missing or damaged state.json is replaced, in memory, by what the links say. Where a link and state.json
-    disagree, state.json wins: it was committed after the links were durable.
+    A missing or damaged state.json is rebuilt, in memory, from what the links say and from the highest rollback floor
+    that can still be proven. Where a link and state.json disagree, state.json wins: it was committed after the links
+    were durable.
 
     Raises:
         AgentError: E_CONFIG when a newer edgekit has written state.json.
@@ -29,15 +31,17 @@ def survey(root: Root) -> tuple[state.State, list[str]]:
     warnings: list[str] = []
     links = [_read(path, warnings) for path in (root.current, root.previous)]
     try:
-        stored = state.load(root.state)
+        stored, loss = state.load(root.state), f"{root.state} is missing"
+        is_new = links == [None, None] and not state.recorded_floor(root.state)
     except state.DamagedError as damage:
-        warnings.append(f"{damage}; the links current and previous are believed instead")
-        stored = None
-    else:
-        if stored is None and links != [None, None]:
-            warnings.append(f"{root.state} is missing; the links current and previous are believed")
+        stored, loss, is_new = None, str(damage), False
     if stored is None:
         stored = _adopt(root, links)
+        if not is_new:
+            warnings.append(
+                f"{loss}; the state was rebuilt from current and previous, with the rollback floor "
+                f"{stored.rollback_floor}"
+            )
     elif stored.pending is None and links != [stored.active, stored.previous]:
         warnings.append(f"current and previous point to {links}, {root.state} says {[stored.active, stored.previous]}")
     for name in ("active", "previous"):
@@ -111,13 +115,21 @@ def _is_foreign(link: str) -> bool:
 
 
 def _adopt(root: Root, links: list[str | None]) -> state.State:
-    """A state made from the links alone; a link to nothing counts as none."""
+    """A state made from the links and the floor's own file; a link to nothing counts as none.
+
+    Only what was committed raises the floor: the file, and the releases behind the links, not every stored manifest.
+    """
     found = [digest if digest and os.path.isfile(root.release(digest)) else None for digest in links]
     try:
         bundles = sorted(name for name in os.listdir(root.runtimes) if is_digest(name))
     except FileNotFoundError:
         bundles = []
-    return state.State(active=found[0], previous=found[1], history=[one for one in found if one], bundles=bundles)
+    history = [one for one in found if one]
+    floors = [state.recorded_floor(root.state)]
+    for digest in history:
+        with suppress(AgentError, OSError):  # a damaged manifest proves nothing
+            floors.append(releases.load(root, digest).counter)
+    return state.State(active=found[0], previous=found[1], rollback_floor=max(floors), history=history, bundles=bundles)
 
 
 def _remove_dead_uploads(root: Root) -> None:

@@ -1,16 +1,25 @@
-"""state.json: what the device believes about its releases, and its reading when it is damaged."""
+"""state.json: what the device believes about its releases, and its reading when it is damaged.
+
+The rollback floor lies in a file of its own too, so that the loss of state.json does not let older releases in.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
-from typing import Any
+import os
+from contextlib import suppress
 
 from device_agents.linux import durable, protocol
 from device_agents.linux.errors import AgentError
+from device_agents.linux.record import asdict, dataclass, field
 from device_agents.linux.root import is_digest
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 SCHEMA = "edgekit.state/1"
+_FLOOR_SCHEMA = "edgekit.floor/1"
 _LIMIT = 1024 * 1024
 _MAX_HISTORY = 64
 
@@ -88,8 +97,26 @@ def load(path: str) -> State | None:
 
 
 def save(path: str, state: State) -> None:
-    """Write state.json durably."""
-    content = dict(asdict(state), schema=SCHEMA)
+    """Write state.json durably, and after it the floor's own file if the floor has risen: it never runs ahead."""
+    _write(path, dict(asdict(state), schema=SCHEMA))
+    if state.rollback_floor > recorded_floor(path):
+        _write(_floor_path(path), {"schema": _FLOOR_SCHEMA, "rollback_floor": state.rollback_floor})
+
+
+def recorded_floor(path: str) -> int:
+    """The rollback floor that lies beside state.json; 0 when its file is not there or says nothing that can be used."""
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+        content = json.loads(durable.read_file(_floor_path(path), _LIMIT).decode("utf-8"))
+        if content["schema"] == _FLOOR_SCHEMA and _is_count(content["rollback_floor"]):
+            return int(content["rollback_floor"])
+    return 0
+
+
+def _floor_path(path: str) -> str:
+    return os.path.join(os.path.dirname(path), "floor.json")
+
+
+def _write(path: str, content: dict[str, Any]) -> None:
     durable.replace(path, json.dumps(content, sort_keys=True, indent=1).encode() + b"\n")
 
 
@@ -100,8 +127,11 @@ def _is_sound(state: State) -> bool:
     )
     pending = state.pending is None or (isinstance(state.pending, dict) and is_digest(state.pending.get("digest")))
     tables = isinstance(state.failed, dict) and isinstance(state.runtimes, dict)
-    floor = isinstance(state.rollback_floor, int) and state.rollback_floor >= 0
-    return one and lists and pending and tables and floor and not _has_constants(state)
+    return one and lists and pending and tables and _is_count(state.rollback_floor) and not _has_constants(state)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _has_constants(state: State) -> bool:

@@ -16,6 +16,7 @@ from edgekit.emulators._identity import Identity, load_identity, make_identity
 from edgekit.emulators._network import free_port
 from edgekit.emulators._paths import default_cache_dir
 from edgekit.emulators._processes import HostProcess, kill_tree
+from edgekit.emulators._prune import forget_user, register_user
 from edgekit.emulators._records import read_record, write_record
 from edgekit.emulators._types import EmulatedDevice, MachineSpec, Missing, StartedBy
 
@@ -54,10 +55,17 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
-    """What a backend answers when SSH does."""
+    """What a backend answers when SSH does.
+
+    Attributes:
+        note: one sentence on what is real about the device and what is not.
+        started_by: boot or snapshot.
+        images: folders of the cache that the device lies on, also while it is off.
+    """
 
     note: str
     started_by: StartedBy = StartedBy.BOOT
+    images: tuple[Path, ...] = ()
 
 
 class Emulator(ABC):
@@ -177,6 +185,7 @@ class Emulator(ABC):
             device = read_record(folder)
             if device.process is not None:
                 kill_tree(device.process)
+            forget_user(device.cache_dir, folder)
         self._release(folder)
         shutil.rmtree(folder)
 
@@ -184,6 +193,12 @@ class Emulator(ABC):
         self, device: EmulatedDevice, folder: Path, *, identity: Identity, first: bool, on_event: OnText
     ) -> EmulatedDevice:
         latest = device
+
+        known = () if first else device.images  # None: an older edgekit made it, and nobody knows what it lies on
+        if known is not None:  # until the start has told what it took, no image of the cache may be removed
+            latest = replace(device, images=None)
+            write_record(folder, latest)
+            register_user(device.cache_dir, folder)
 
         def register(process: HostProcess) -> None:
             nonlocal latest
@@ -206,8 +221,11 @@ class Emulator(ABC):
         except BaseException:
             if latest.process is not None:
                 kill_tree(latest.process)
+            if not first:
+                write_record(folder, replace(latest, images=known))
             raise
-        latest = replace(latest, note=started.note, started_by=started.started_by)
+        images = None if known is None else tuple(dict.fromkeys((*known, *started.images)))
+        latest = replace(latest, note=started.note, started_by=started.started_by, images=images)
         write_record(folder, latest)
         on_event(f"{device.name} answers at {device.url}")
         return latest

@@ -58,11 +58,10 @@ def cached(
     key = cache_key(recipe)
     final = cache_dir / kind / key
     wanted = (STAMP, *must_hold)
-    if _whole(final, wanted):
-        return final
     with storage_errors(final):
         final.parent.mkdir(parents=True, exist_ok=True)
     try:
+        # Also when it is there: `_prune.prune` removes it only under this lock.
         with FileLock(final.parent / f"{key}.lock", timeout=_LOCK_TIMEOUT_S), storage_errors(final):
             if not _whole(final, wanted):
                 _rebuild(final, recipe, build)

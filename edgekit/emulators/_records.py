@@ -60,8 +60,9 @@ def list_devices(state_dir: Path) -> list[EmulatedDevice]:
 
 
 def _device(document: dict[str, Any]) -> EmulatedDevice:
+    document.setdefault("images", None)  # records of older versions do not tell
     known = {field.name: document[field.name] for field in fields(EmulatedDevice)}
-    process = known["process"]
+    process, images = known["process"], known["images"]
     return EmulatedDevice(
         **{
             **known,
@@ -70,5 +71,6 @@ def _device(document: dict[str, Any]) -> EmulatedDevice:
             "machine": MachineSpec(**known["machine"]),
             "process": None if process is None else HostProcess(**process),
             "started_by": StartedBy(known["started_by"]),
+            "images": None if images is None else tuple(map(Path, images)),
         }
     )

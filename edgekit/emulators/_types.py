@@ -76,6 +76,7 @@ class EmulatedDevice:
         cache_dir: where its shared images lie.
         process: the host's process that is the device; None before it was started.
         started_by: boot or snapshot.
+        images: folders of the cache that it lies on; None while that is not known.
     """
 
     name: str
@@ -89,6 +90,7 @@ class EmulatedDevice:
     cache_dir: Path
     process: HostProcess | None = None
     started_by: StartedBy = StartedBy.BOOT
+    images: tuple[Path, ...] | None = None
 
     @property
     def pid(self) -> int:

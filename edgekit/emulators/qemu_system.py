@@ -50,9 +50,10 @@ class SystemModeEmulator(Emulator):
         tree = rootfs(spec, cache_dir=order.cache_dir, on_event=order.on_event)
         loaded = kernel(spec, tree, cache_dir=order.cache_dir, on_event=order.on_event)
         machine = Machine(spec=spec, kernel=loaded, folder=order.folder, port=order.port)
+        images = (tree.parent, loaded.folder)
         if not order.first:
             _boot(order, machine)
-            return Started(note=_note(spec))
+            return Started(note=_note(spec), images=images)
         base = base_image(spec, tree, cache_dir=order.cache_dir, on_event=order.on_event)
         write_config_disk(order.folder / "config.img", own_files(spec, name=order.name, identity=order.identity))
         try:
@@ -64,8 +65,8 @@ class SystemModeEmulator(Emulator):
             _discard(order.folder)
             thin_layer(base / "base.img", order.folder / "disk.qcow2", backing_format="raw")
             _boot(order, machine)
-            return Started(note=_note(spec))
-        return Started(note=_note(spec), started_by=StartedBy.SNAPSHOT)
+            return Started(note=_note(spec), images=(*images, base))
+        return Started(note=_note(spec), started_by=StartedBy.SNAPSHOT, images=(*images, base, saved.folder))
 
 
 def _resume(order: Order, machine: Machine, state: Path) -> None:

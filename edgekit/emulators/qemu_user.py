@@ -61,7 +61,7 @@ class UserModeEmulator(Emulator):
             )
         group = limit_memory(order.folder, order.machine.ram_bytes + order.machine.disk_bytes)
         _launch(order, tree, group)
-        return Started(note=_note(order.machine, limited=group is not None))
+        return Started(note=_note(order.machine, limited=group is not None), images=(tree.parent,))
 
     def _release(self, folder: Path) -> None:
         if os.path.ismount(folder / "disk"):

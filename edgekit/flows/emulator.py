@@ -12,9 +12,11 @@ from edgekit.emulators import (
     EmulatedDevice,
     MachineSpec,
     best_backend,
+    default_cache_dir,
     default_state_dir,
     emulator,
     list_devices,
+    prune,
     read_record,
 )
 from edgekit.flows.inventory import inventory
@@ -119,3 +121,24 @@ def emulated_device_document(device: EmulatedDevice) -> dict[str, Any]:
 def emulated_devices() -> list[dict[str, Any]]:
     """All emulated devices on this computer, running or not."""
     return [emulated_device_document(device) for device in list_devices(default_state_dir())]
+
+
+def prune_images(*, dry_run: bool) -> dict[str, Any]:
+    """Remove the shared images that no emulated device needs.
+
+    Returns:
+        The document that `edgekit emulator prune --json` prints.
+    """
+    images = prune(default_cache_dir(), state_dir=default_state_dir(), dry_run=dry_run)
+    removed = [image for image in images if not image.is_kept]
+    return {
+        "schema": "edgekit.emulator-prune/1",
+        "dry_run": dry_run,
+        "removed": [{"image": image.name, "size_bytes": image.size_bytes} for image in removed],
+        "kept": [
+            {"image": image.name, "size_bytes": image.size_bytes, "used_by": list(image.used_by)}
+            for image in images
+            if image.is_kept
+        ],
+        "freed_bytes": sum(image.size_bytes for image in removed),
+    }

@@ -41,6 +41,7 @@ def record_golden(
     if data is not None:
         inputs = model_inputs(data.take(range(min(_GOLDEN_SAMPLES, len(data)))), artifact.inputs)
     else:
+        tools.tell("golden", "no data is given: the golden inputs are random, SYNTHETIC")
         inputs = synthetic_inputs(artifact.inputs, n=_GOLDEN_SAMPLES, seed=0)
     outputs = localhost.outputs(artifact, inputs, runtime=runner, tools=tools)
     for spec, array in zip(artifact.outputs, outputs, strict=True):

@@ -31,7 +31,10 @@ def model_inputs(dataset: Dataset, specs: Sequence[TensorSpec]) -> tuple[NDArray
 
 
 def synthetic_inputs(specs: Sequence[TensorSpec], *, n: int, seed: int) -> tuple[NDArray[Any], ...]:
-    """Random samples: uniform over an integer type's range, uniform in [0, 1) for floats.
+    """Random samples that every model can take.
+
+    Uniform over the range of a quantized tensor, and uniform in [0, 1) for floats. Integers without a scale may be
+    positions in a table (token ids of an Embedding), whose size no signature tells: they are 0 or 1.
 
     Args:
         specs: the model's inputs.
@@ -42,9 +45,11 @@ def synthetic_inputs(specs: Sequence[TensorSpec], *, n: int, seed: int) -> tuple
     arrays: list[NDArray[Any]] = []
     for spec in specs:
         dtype, shape = np.dtype(spec.dtype), (n, *(max(size, 1) for size in spec.shape[1:]))
-        if dtype.kind in "iu":
+        if dtype.kind not in "iub":
+            arrays.append(generator.random(shape, dtype=np.float32).astype(dtype))
+        elif spec.scale is None:
+            arrays.append(generator.integers(0, 1, size=shape, dtype=dtype, endpoint=True))
+        else:
             limits = np.iinfo(dtype)
             arrays.append(generator.integers(limits.min, limits.max, size=shape, dtype=dtype, endpoint=True))
-        else:
-            arrays.append(generator.random(shape, dtype=np.float32).astype(dtype))
     return tuple(arrays)

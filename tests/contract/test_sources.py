@@ -14,7 +14,12 @@ from tests.models.fixtures import framework_models, isolate
 
 __all__ = ["framework_models", "isolate"]
 
-EXAMPLES = {"keras": "tiny.keras", "saved_model": "tiny_saved_model", "tflite": "tiny.tflite"}
+EXAMPLES = {
+    "keras": "tiny.keras",
+    "saved_model": "tiny_saved_model",
+    "tf_keras": "tiny_tf_keras.h5",
+    "tflite": "tiny.tflite",
+}
 NAMES = pytest.mark.parametrize("name", SOURCES.names())
 WITH_EXAMPLE = pytest.mark.parametrize("name", sorted(EXAMPLES))
 

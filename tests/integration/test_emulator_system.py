@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,8 @@ import pytest
 
 from edgekit.core.errors import DeviceError
 from edgekit.emulators import EmulatedDevice, MachineSpec, StartedBy, emulator, qemu_system, read_record
+from tests.integration.conftest import usable
+from tests.integration.openssh_client import said, ssh
 
 pytestmark = pytest.mark.emulated_vm
 
@@ -25,36 +26,9 @@ MACHINE = MachineSpec(
 )
 
 
-def ssh(device: EmulatedDevice, command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command by OpenSSH's client, which accepts exactly this device's host key."""
-    known_hosts = device.identity_file.with_name("known_hosts")
-    known_hosts.write_text(f"[127.0.0.1]:{device.port} {device.host_key}\n")
-    options = ["StrictHostKeyChecking=yes", f"UserKnownHostsFile={known_hosts}", "IdentitiesOnly=yes", "BatchMode=yes"]
-    return subprocess.run(
-        [
-            *("ssh", "-F", "none", "-T", "-p", str(device.port), "-i", str(device.identity_file)),
-            *(f"-o{option}" for option in options),
-            *("root@127.0.0.1", command),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-def said(device: EmulatedDevice, command: str) -> str:
-    """What a command that must succeed wrote."""
-    done = ssh(device, command)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
 @pytest.fixture(scope="module")
 def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    lacks = SYSTEM.missing()
-    if lacks:
-        pytest.skip("; ".join(f"{lack.what} is missing: {lack.remedy}" for lack in lacks))
+    usable(SYSTEM.backend)
     return tmp_path_factory.mktemp("emulators")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,8 @@ import paramiko
 import pytest
 
 from edgekit.emulators import EmulatedDevice, MachineSpec, StartedBy, emulator, list_devices, read_record
+from tests.integration.conftest import usable
+from tests.integration.openssh_client import said, ssh
 
 pytestmark = pytest.mark.emulated_pi
 
@@ -28,36 +29,9 @@ MACHINE = MachineSpec(
 GROUPS = (Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup"))
 
 
-def ssh(device: EmulatedDevice, command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command by OpenSSH's client, which accepts exactly this device's host key."""
-    known_hosts = device.identity_file.with_name("known_hosts")
-    known_hosts.write_text(f"[127.0.0.1]:{device.port} {device.host_key}\n")
-    options = ["StrictHostKeyChecking=yes", f"UserKnownHostsFile={known_hosts}", "IdentitiesOnly=yes", "BatchMode=yes"]
-    return subprocess.run(
-        [
-            *("ssh", "-F", "none", "-T", "-p", str(device.port), "-i", str(device.identity_file)),
-            *(f"-o{option}" for option in options),
-            *("root@127.0.0.1", command),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-def said(device: EmulatedDevice, command: str) -> str:
-    """What a command that must succeed wrote."""
-    done = ssh(device, command)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
 @pytest.fixture(scope="module")
 def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    lacks = USER.missing()
-    if lacks:
-        pytest.skip("; ".join(f"{lack.what} is missing: {lack.remedy}" for lack in lacks))
+    usable(USER.backend)
     return tmp_path_factory.mktemp("emulators")
 
 

@@ -1,7 +1,8 @@
 """Tiny models made by Keras and TensorFlow in one child process, once a session.
 
-Run as a script with a folder and a canary: writes tiny.keras, open_shape.keras, tiny_saved_model, and SavedModels that
-read a file, that write the canary when they run, and that write it from a second graph.
+Run as a script with a folder and a canary: writes tiny.keras, open_shape.keras, tokens.keras, tiny_saved_model, the
+tiny model as .h5 and in Keras 2 (tiny.h5, tiny_tf_keras.keras, tiny_tf_keras.h5), and SavedModels that read a file, that
+write the canary when they run, and that write it from a second graph.
 """
 
 from __future__ import annotations
@@ -51,9 +52,15 @@ def _build(folder: Path, canary: str) -> None:
     )
     folder.mkdir(parents=True)
     model.save(folder / "tiny.keras")
+    model.save(folder / "tiny.h5")
+    _save_in_keras_2(folder, model.get_weights())
     model.export(str(folder / "tiny_saved_model"), verbose=False)
     open_shape = keras.Sequential([keras.Input((None, None, 1)), keras.layers.GlobalAveragePooling2D()])
     open_shape.save(folder / "open_shape.keras")
+    tokens = keras.Sequential(
+        [keras.Input((6,), dtype="int32"), keras.layers.Embedding(11, 4), keras.layers.GlobalAveragePooling1D()]
+    )
+    tokens.save(folder / "tokens.keras")
 
     class Reads(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec([1], tf.float32)])
@@ -78,6 +85,27 @@ def _build(folder: Path, canary: str) -> None:
         tf.saved_model.save(module, str(folder / name), signatures={"serving_default": module.run})
     _hide_in_second_graph(folder)
     (folder / "done").touch()
+
+
+def _save_in_keras_2(folder: Path, weights: list[np.ndarray]) -> None:
+    """The tiny model once more, with an optimizer that has a state."""
+    import tf_keras
+
+    model = tf_keras.Sequential(
+        [
+            tf_keras.Input(SHAPE, name="pixels"),
+            tf_keras.layers.Conv2D(4, 3, activation="relu"),
+            tf_keras.layers.Flatten(),
+            tf_keras.layers.Dense(CLASSES, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.train_on_batch(samples(), np.zeros(16))
+    model.set_weights(weights)
+    model.save(folder / "tiny_tf_keras.keras")
+    model.save(folder / "tiny_tf_keras.h5")
+    model.save_weights(folder / "weights_only.h5")
+    model.save_weights(folder / "only.weights.h5")
 
 
 def _hide_in_second_graph(folder: Path) -> None:

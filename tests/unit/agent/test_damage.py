@@ -70,6 +70,7 @@ def test_thing_in_the_place_of_a_link_is_not_removed(deployed: AgentProcess, roo
         b'{"schema": "edgekit.state/1", "active": "../../x"}',
         b'{"schema": "edgekit.state/1", "history": 5}',
         b'{"schema": "edgekit.state/1", "surprise": 1}',
+        b'{"schema": "edgekit.state/1", "rollback_floor": -1}',
         b'{"schema": "edgekit.state/1", "runtimes": {"x": NaN}}',
         b'{"schema": "else/1"}',
         b"[" * 90_000,
@@ -118,6 +119,84 @@ def unpack(archive: bytes, root: Path) -> None:
 
     with tarfile.open(fileobj=io.BytesIO(archive)) as content:
         content.extractall(root, filter="fully_trusted")
+
+
+@pytest.fixture
+def raised(agent: AgentProcess, root: Path) -> AgentProcess:
+    """A device that has committed counter 7 and went back twice: neither `current` nor `previous` has it."""
+    releases = [fake_release(float(counter), counter=counter) for counter in (3, 4, 7)]
+    for release in releases:
+        agent.deploy(release)
+    for release in releases[:2]:
+        agent.request("rollback", to=release.digest)
+    return agent
+
+
+FLOOR_LOSSES = {
+    "missing": None,
+    "empty": b"",
+    "foreign": b"{}",
+    "negative": b'{"schema": "edgekit.floor/1", "rollback_floor": -1}',
+    "a text": b'{"schema": "edgekit.floor/1", "rollback_floor": "9"}',
+    "newer": b'{"schema": "edgekit.floor/2", "rollback_floor": 9}',
+}
+
+
+def test_rollback_floor_outlives_state_json(raised: AgentProcess, root: Path) -> None:
+    (root / "state.json").unlink()
+
+    status = raised.request("status")
+    with pytest.raises(RefusedError, match="counter 6, the device takes 7 or more") as refused:
+        raised.deploy(fake_release(6.0, counter=6))
+
+    assert refused.value.code == "E_VERIFY"
+    assert status["counter"] == 7
+    assert any("was rebuilt" in warning and "rollback floor 7" in warning for warning in status["warnings"])
+    assert json.loads((root / "state.json").read_bytes())["rollback_floor"] == 7
+
+
+@pytest.mark.parametrize("loss", FLOOR_LOSSES)
+def test_rollback_floor_is_that_of_the_linked_releases_when_its_file_is_lost_too(
+    raised: AgentProcess, root: Path, loss: str
+) -> None:
+    (root / "state.json").write_bytes(b"")
+    (root / "floor.json").unlink()
+    if (content := FLOOR_LOSSES[loss]) is not None:
+        (root / "floor.json").write_bytes(content)
+
+    raised.request("collect", keep=9, data=False)
+
+    assert raised.request("status")["counter"] == 4
+    assert json.loads((root / "floor.json").read_bytes())["rollback_floor"] == 4
+
+
+def test_rollback_floor_outlives_state_json_and_the_links(raised: AgentProcess, root: Path) -> None:
+    for name in ("state.json", "current", "previous"):
+        (root / name).unlink()
+
+    status = raised.request("status")
+
+    assert (status["active"], status["counter"]) == (None, 7)
+    assert any("was rebuilt" in warning for warning in status["warnings"])
+
+
+def test_rollback_floor_that_is_rebuilt_does_not_count_what_was_never_committed(
+    raised: AgentProcess, root: Path
+) -> None:
+    tempting = fake_release(9.0, counter=9)
+    (root / target(tempting)).write_text(tempting.manifest)
+    (root / "state.json").unlink()
+
+    assert raised.request("status")["counter"] == 7
+
+
+def test_manifest_that_is_damaged_proves_no_rollback_floor(deployed: AgentProcess, root: Path) -> None:
+    for name in ("state.json", "floor.json"):
+        (root / name).unlink()
+    path = root / target(SECOND)
+    path.write_text(path.read_text().replace('"counter":1', '"counter":8'))
+
+    assert deployed.request("status")["counter"] == 1
 
 
 def test_state_of_a_newer_edgekit_is_left_alone(deployed: AgentProcess, root: Path) -> None:

@@ -52,10 +52,11 @@ def leftovers(root: Path) -> list[str]:
 
 
 # The calls of one activation that change ROOT: fsync and rename of the manifest (1, 2 fsyncs), of state.json pending
-# (3, 4), ROOT after both links (5), state.json committed (6, 7); renames: manifest, state, previous, current, state.
+# (3, 4), ROOT after both links (5), state.json committed (6, 7), floor.json raised (8, 9); renames: manifest, state,
+# previous, current, state, floor.
 POINTS = [
-    *(("fsync", when) for when in (1, 2, 3, 5, 6, 7)),
-    *(("rename", when) for when in (2, 3, 4)),
+    *(("fsync", when) for when in (1, 2, 3, 5, 6, 7, 8, 9)),
+    *(("rename", when) for when in (2, 3, 4, 6)),
     ("symlink", 2),
 ]
 
@@ -94,6 +95,21 @@ def test_recovery_goes_back_to_what_was_acknowledged(device: Path, call: str, wh
 
     assert active(device) == OLD.digest
     assert not os.path.lexists(device / "previous")
+
+
+@pytest.mark.parametrize(("call", "when", "floor"), [("fsync", 6, 1), ("fsync", 8, 2), ("rename", 6, 2)])
+def test_floor_rises_with_the_commit_and_no_kill_separates_them(device: Path, call: str, when: int, floor: int) -> None:
+    agent = AgentProcess(device, wrap=strace(f"inject={call}:signal=KILL:when={when}"))
+    with agent.boot():
+        agent.ask("activate", manifest=NEW.manifest, expect=None)
+        while agent.stdout.readline():
+            pass
+
+    with AgentProcess(device).boot() as second:
+        second.request("collect", keep=9, data=False)
+        assert second.request("status")["counter"] == floor
+        (device / "state.json").unlink()
+        assert second.request("status")["counter"] == floor
 
 
 @pytest.mark.parametrize(("call", "when"), [("fsync", 1), ("fsync", 3), ("fsync", 5), ("fsync", 6), ("symlink", 2)])

@@ -9,7 +9,7 @@ from edgekit.core.artifact import TensorSpec
 from edgekit.core.dataset import Dataset
 from edgekit.core.errors import InputError
 from edgekit.core.measurement import Provenance
-from edgekit.flows.accuracy import accuracy, agreement
+from edgekit.flows.accuracy import accuracy, agreement, classifies
 from edgekit.flows.samples import model_inputs, synthetic_inputs
 
 INT8 = TensorSpec(name="x", shape=(1, 2), dtype="int8", scale=0.5, zero_point=-1)
@@ -33,15 +33,33 @@ def test_integers_of_the_models_type_are_taken_as_they_are() -> None:
     assert array.tolist() == [[7, 8]]
 
 
-def test_synthetic_inputs_repeat_with_their_seed_and_fill_the_range() -> None:
-    spec = TensorSpec(name="x", shape=(-1, 40), dtype="uint8")
+@pytest.mark.parametrize(("dtype", "limits"), [("uint8", (0, 255)), ("int8", (-128, 127))])
+def test_synthetic_inputs_repeat_with_their_seed_and_fill_a_quantized_range(
+    dtype: str, limits: tuple[int, int]
+) -> None:
+    spec = TensorSpec(name="x", shape=(-1, 40), dtype=dtype, scale=0.5, zero_point=0)
 
     first, again, other = (synthetic_inputs([spec], n=50, seed=seed)[0] for seed in (1, 1, 2))
 
     assert first.shape == (50, 40)
-    assert (first.min(), first.max()) == (0, 255)
+    assert (first.min(), first.max()) == limits
     assert (first == again).all()
     assert (first != other).any()
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint8", "bool"])
+def test_synthetic_integers_that_no_scale_explains_are_0_or_1(dtype: str) -> None:
+    (array,) = synthetic_inputs([TensorSpec(name="ids", shape=(1, 40), dtype=dtype)], n=50, seed=1)
+
+    assert array.dtype.name == dtype
+    assert (array.min(), array.max()) == (0, 1)
+
+
+def test_synthetic_floats_lie_between_0_and_1() -> None:
+    (array,) = synthetic_inputs([TensorSpec(name="x", shape=(1, 40), dtype="float16")], n=50, seed=1)
+
+    assert array.dtype.name == "float16"
+    assert 0 <= array.min() < 0.1 < 0.9 < array.max() <= 1
 
 
 def test_accuracy_counts_correct_answers() -> None:
@@ -60,6 +78,30 @@ def test_accuracy_refuses_a_label_that_is_no_class() -> None:
 
     with pytest.raises(InputError, match="3 classes"):
         accuracy(np.zeros((1, 3), np.int8), data, provenance=Provenance.MEASURED)
+
+
+def test_accuracy_is_none_without_labels() -> None:
+    data = Dataset(name="d", inputs=(np.zeros((1, 1), np.float32),))
+
+    assert accuracy(np.zeros((1, 3), np.int8), data, provenance=Provenance.MEASURED) is None
+
+
+@pytest.mark.parametrize(
+    ("shapes", "is_classifier"),
+    [
+        ([(1, 10)], True),
+        ([(1, 1, 1, 5)], True),
+        ([(1, 2)], True),
+        ([(1, 1)], False),
+        ([(10,)], False),
+        ([(1, 4, 4, 3)], False),
+        ([(1, 10), (1, 10)], False),
+    ],
+)
+def test_model_classifies_when_its_only_output_holds_scores(shapes: list[tuple[int, ...]], is_classifier: bool) -> None:
+    outputs = [TensorSpec(name="y", shape=shape, dtype="float32") for shape in shapes]
+
+    assert classifies(outputs) is is_classifier
 
 
 def test_agreement_tells_answers_bits_and_distance_apart() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from edgekit.core.measurement import Accuracy, Measurement, Memory, Plan, ProcessRun, Provenance, Validity
+from edgekit.core.measurement import Accuracy, Evaluation, Measurement, Memory, Plan, ProcessRun, Provenance, Validity
 from edgekit.core.statistics import wilson
 from edgekit.core.target import Budgets
 from edgekit.core.verdict import Outcome
-from edgekit.flows.budgets import judge
+from edgekit.flows.budgets import judge, judge_deployed
 
 
 def accuracy(correct: int) -> Accuracy:
@@ -58,7 +58,12 @@ def test_accuracy_drop_is_inconclusive_without_labels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("provenance", "outcome"), [(Provenance.MEASURED, Outcome.FAIL), (Provenance.EMULATED, Outcome.INCONCLUSIVE)]
+    ("provenance", "outcome"),
+    [
+        (Provenance.MEASURED, Outcome.FAIL),
+        (Provenance.EMULATED, Outcome.INCONCLUSIVE),
+        (Provenance.ESTIMATED, Outcome.INCONCLUSIVE),
+    ],
 )
 def test_time_and_memory_are_judged_only_on_a_real_machine(provenance: Provenance, outcome: Outcome) -> None:
     budgets = Budgets(latency_p90_ns=999_999, ram_bytes=49)
@@ -74,3 +79,43 @@ def test_latency_is_inconclusive_with_too_few_samples() -> None:
     found = outcomes(budgets, measurement=measurement(Provenance.MEASURED, samples=63))
 
     assert found == {"latency_p90_ns": Outcome.INCONCLUSIVE}
+
+
+def evaluation(*, accuracy: Accuracy | None, reference: Accuracy | None) -> Evaluation:
+    return Evaluation(
+        device="d",
+        artifact_digest="0" * 64,
+        dataset_digest="1" * 64,
+        accuracy=accuracy,
+        reference=reference,
+        agreement=None,
+        identical_outputs=None,
+        max_abs_difference=None,
+        n=100,
+        seconds=1.0,
+        provenance=Provenance.MEASURED,
+    )
+
+
+@pytest.mark.parametrize(
+    ("on_device", "on_host", "outcome"),
+    [(90, 97, Outcome.FAIL), (97, 90, Outcome.PASS), (None, 97, Outcome.PASS), (None, 90, Outcome.FAIL)],
+)
+def test_devices_accuracy_counts_and_the_hosts_where_there_is_none(
+    on_device: int | None, on_host: int, outcome: Outcome
+) -> None:
+    found = evaluation(accuracy=None if on_device is None else accuracy(on_device), reference=accuracy(97))
+
+    (verdict,) = judge_deployed(
+        Budgets(accuracy_drop=0.02), size_bytes=1, host=accuracy(on_host), measurement=None, evaluation=found
+    )
+
+    assert verdict.outcome is outcome
+
+
+def test_accuracy_without_an_evaluation_on_the_device_has_no_reference() -> None:
+    (verdict,) = judge_deployed(
+        Budgets(accuracy_drop=0.02), size_bytes=1, host=accuracy(97), measurement=None, evaluation=None
+    )
+
+    assert verdict.outcome is Outcome.INCONCLUSIVE
