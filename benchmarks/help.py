@@ -20,8 +20,12 @@ HEAVY = ("numpy", "pydantic", "rich", "paramiko", "sqlite3", "tensorflow", "torc
 # VmHWM begins anew with exec; ru_maxrss would carry over the peak of whoever started the process.
 _PROBE = """
 import json, sys
-from edgekit.cli._app import run
-run(["--help"])
+from edgekit.cli import main
+sys.argv = ["edgekit", "--help"]
+try:
+    main()
+except SystemExit as end:
+    assert end.code == 0
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(json.dumps({"peak_bytes": int(peak.split()[1]) * 1024, "modules": sorted(sys.modules)}), file=sys.stderr)
 """

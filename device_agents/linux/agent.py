@@ -6,23 +6,24 @@ import hashlib
 import os
 import signal
 import sys
-import traceback
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
 
 from device_agents.linux import blobs, environment, links, lock, protocol, releases, requests, slots, storage
 from device_agents.linux.channel import Channel
-from device_agents.linux.compute import Compute
 from device_agents.linux.errors import AgentError, HostGoneError, TerminatedError, from_oserror
 from device_agents.linux.heartbeat import Heartbeat
-from device_agents.linux.probing import Prober
 from device_agents.linux.root import Root
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
+    from typing import Any
 
+    from device_agents.linux.compute import Compute
     from device_agents.linux.manifest import Manifest
+    from device_agents.linux.probing import Prober
 
     Params = dict[str, Any]
     Result = dict[str, Any]
@@ -64,8 +65,7 @@ class Agent:
     def __init__(self, path: str, channel: Channel) -> None:
         self._channel = channel
         self._root = Root(os.path.dirname(os.path.dirname(path)))
-        self._compute = Compute(self._root, path, channel.source)
-        self._prober = Prober(self._root, path, channel.source)
+        self._path = path
         with open(path, "rb") as file:
             self._digest = hashlib.sha256(file.read()).hexdigest()
         self._request = 0
@@ -82,6 +82,18 @@ class Agent:
             "collect": self._collect,
             "bye": lambda _: {},
         }
+
+    @cached_property
+    def _compute(self) -> Compute:
+        from device_agents.linux.compute import Compute  # subprocess and more, which a rollback does without
+
+        return Compute(self._root, self._path, self._channel.source)
+
+    @cached_property
+    def _prober(self) -> Prober:
+        from device_agents.linux.probing import Prober
+
+        return Prober(self._root, self._path, self._channel.source)
 
     def loop(self) -> None:
         """Answer requests until `bye` or the end of the channel.
@@ -116,6 +128,8 @@ class Agent:
         except (HostGoneError, protocol.FrameError):
             raise
         except Exception as bug:
+            import traceback
+
             traceback.print_exc()
             return {"error": AgentError("E_INTERNAL", f"{type(bug).__name__}: {bug}").as_json()}
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
 
 from device_agents.linux import durable, storage
 from device_agents.linux.errors import AgentError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
 
     from device_agents.linux.root import Root
 

@@ -1,11 +1,11 @@
 """Bootstrap of the edgekit agent: checks ROOT, takes the agent from the host if it is not there yet, runs it."""
 
 # The host passes this text, unchanged, to `python3 -I -c`. It must parse on every Python 3, to say that one is too old.
+# Whatever it imports, a slow device imports at every start.
 import hashlib
 import json
+import marshal
 import os
-import re
-import runpy
 import stat
 import sys
 
@@ -74,6 +74,33 @@ def _store(path: str, data: bytes) -> None:
     os.close(folder)
 
 
+def _use_bytecode(path: str) -> bool:
+    """Import the agent's modules from their bytecode (see bytecode.py) where it is kept and whole."""
+    data = _read("%s.%s" % (path, sys.implementation.cache_tag))
+    if hashlib.sha256(data[32:]).digest() != data[:32]:
+        return False
+    try:
+        label, modules = marshal.loads(data[32:])
+        loader = type(sys)("device_agents.linux.bytecode")
+        code = modules[loader.__name__][1]
+    except (ValueError, EOFError, TypeError, KeyError):
+        return False
+    if label != (os.path.basename(path), sys.version):
+        return False
+    exec(code, loader.__dict__)
+    sys.modules[loader.__name__] = loader
+    loader.use(path, modules)
+    return True
+
+
+def _serve(path: str) -> int:
+    sys.argv = [path, "serve"]
+    sys.path.insert(len(sys.path) if _use_bytecode(path) else 0, path)
+    from device_agents.linux.__main__ import main
+
+    return main()
+
+
 def _main() -> None:
     if sys.version_info < (3, 8):
         _refuse(78, "the agent needs Python 3.8 or newer, this is " + sys.version.split()[0])
@@ -84,8 +111,8 @@ def _main() -> None:
         _own_folder(root)
         _own_folder(os.path.join(root, "agents"))
         wanted = json.loads(_take_line().decode("ascii"))
-        digest, size = wanted["sha256"], wanted["size"]
-        if not re.match("^[0-9a-f]{64}$", digest) or not 0 < size <= 1 << 24:
+        digest, size = str(wanted["sha256"]), wanted["size"]
+        if len(digest) != 64 or digest.strip("0123456789abcdef") or not 0 < size <= 1 << 24:
             _refuse(65, "the first line is no agent request")
         path = os.path.join(root, "agents", digest + ".pyz")
         if hashlib.sha256(_read(path)).hexdigest() == digest:
@@ -100,8 +127,7 @@ def _main() -> None:
         _refuse(74, "%s: %s" % (error.filename or root, error.strerror))
     except (ValueError, KeyError, TypeError):
         _refuse(65, "the first line is no agent request")
-    sys.argv = [path, "serve"]
-    runpy.run_path(path, run_name="__main__")
+    sys.exit(_serve(path))
 
 
 if __name__ == "__main__":

@@ -11,10 +11,9 @@ import hashlib
 import marshal
 import os
 import sys
-import zipfile
 from importlib.machinery import ModuleSpec
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import CodeType, ModuleType
@@ -65,13 +64,20 @@ def install(agent_path: str, *, write: bool) -> None:
         agent_path: the zip that runs.
         write: make the cache when there is none for this agent and this Python.
     """
+    if any(isinstance(finder, Importer) for finder in sys.meta_path):
+        return  # the bootstrap was faster
     path = f"{agent_path}.{sys.implementation.cache_tag}"
     modules = _read(path, agent_path)
     if modules is None and write:
         modules = _compile(agent_path)
         _write(path, agent_path, modules)
     if modules is not None:
-        sys.meta_path.insert(0, Importer(agent_path, modules))
+        use(agent_path, modules)
+
+
+def use(agent_path: str, modules: Modules) -> None:
+    """Import these modules from now on; the bootstrap calls it with what `install` has kept."""
+    sys.meta_path.insert(0, Importer(agent_path, modules))
 
 
 def _label(agent_path: str) -> tuple[str, str]:
@@ -94,6 +100,8 @@ def _read(path: str, agent_path: str) -> Modules | None:
 
 
 def _compile(agent_path: str) -> Modules:
+    import zipfile  # and all that it imports, only where there is no cache yet
+
     modules: Modules = {}
     with zipfile.ZipFile(agent_path) as archive:
         for name in sorted(archive.namelist()):

@@ -6,13 +6,14 @@ import hashlib
 import os
 import select
 import threading
-from typing import TYPE_CHECKING, Any
 
 from device_agents.linux import durable, protocol
 from device_agents.linux.errors import HostGoneError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 STALL_S = 60.0
 """A host that is silent for so long in the middle of a line or payload counts as gone, so that its lock falls."""

@@ -1,20 +1,17 @@
 """Facts about the machine that explain a measurement: who it is, and the state it is in right now.
 
-What cannot be read is None, never 0.
+What cannot be read is None, never 0. Every start of the agent ends here, so what a slow device takes long to import
+(platform, socket, subprocess) is imported where it is needed, if at all.
 """
 
 from __future__ import annotations
 
-import glob
-import hashlib
-import hmac
 import os
-import platform
-import shutil
-import socket
-import subprocess
 import sys
-from typing import Any
+
+TYPE_CHECKING = False  # not typing's: to import it takes as long as all of this on a slow device
+if TYPE_CHECKING:
+    from typing import Any
 
 _CPU = "/sys/devices/system/cpu/cpu{}/cpufreq/{}"
 _VCGENCMD_TIMEOUT_S = 2.0
@@ -24,23 +21,36 @@ _CPUINFO_KEYS = ("model name", "Model", "Hardware", "Revision", "CPU implementer
 def identity() -> dict[str, Any]:
     """Facts that stay the same until the next boot, as the verb hello answers them."""
     return {
-        "python": platform.python_version(),
+        "python": sys.version.split()[0],
         "machine": machine(),
         "bits": 64 if sys.maxsize > 2**32 else 32,
-        "libc": list(platform.libc_ver()),
+        "libc": libc(),
         "boot_id": boot_id() or "",
         "machine_id": machine_id() or "",
-        "hostname": socket.gethostname(),
+        "hostname": os.uname().nodename,
         "pid": os.getpid(),
     }
 
 
 def machine() -> str:
     """The architecture of the user land: a 32-bit Raspberry Pi OS runs on a 64-bit kernel that says aarch64."""
-    kernel_says = platform.machine()
+    kernel_says = os.uname().machine
     if sys.maxsize > 2**32:
         return kernel_says
     return {"aarch64": "armv7l", "x86_64": "i686"}.get(kernel_says, kernel_says)
+
+
+def libc() -> list[str]:
+    """Name and version of the C library, e.g. ["glibc", "2.36"]."""
+    try:
+        parts = (os.confstr("CS_GNU_LIBC_VERSION") or "").split(maxsplit=1)
+    except (ValueError, OSError):
+        parts = []
+    if len(parts) == 2:
+        return parts
+    import platform
+
+    return list(platform.libc_ver())
 
 
 def boot_id() -> str | None:
@@ -50,6 +60,9 @@ def boot_id() -> str | None:
 
 def machine_id() -> str | None:
     """A name of this installation; machine-id(5) asks not to show the original, so it is a keyed hash of it."""
+    import hashlib
+    import hmac
+
     original = _text("/etc/machine-id")
     return hmac.new(original.encode(), b"edgekit", hashlib.sha256).hexdigest()[:32] if original else None
 
@@ -64,10 +77,10 @@ def snapshot() -> dict[str, Any]:
         "cpu": _cpuinfo(),
         "cores": os.cpu_count(),
         "affinity": cpus,
-        "kernel": platform.release(),
+        "kernel": os.uname().release,
         "machine": machine(),
-        "python": platform.python_version(),
-        "libc": list(platform.libc_ver()),
+        "python": sys.version.split()[0],
+        "libc": libc(),
         "boot_id": boot_id(),
         "memory_total_bytes": memory.get("MemTotal"),
         "memory_available_bytes": memory.get("MemAvailable"),
@@ -109,6 +122,8 @@ def _cpuinfo() -> dict[str, str]:
 
 
 def _temperatures() -> dict[str, float]:
+    import glob
+
     found = {}
     for zone in sorted(glob.glob("/sys/class/thermal/thermal_zone*")):
         millidegrees = _number(os.path.join(zone, "temp"))
@@ -120,6 +135,9 @@ def _temperatures() -> dict[str, float]:
 
 def _throttled() -> str | None:
     """The Raspberry Pi firmware's word on voltage and heat, e.g. "0x50005"; bits 0-3 are live, 16-19 sticky."""
+    import shutil
+    import subprocess
+
     program = shutil.which("vcgencmd")
     if program is None:
         return None

@@ -11,14 +11,15 @@ import json
 import os
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
 
 from device_agents.linux import durable
 from device_agents.linux.environment import boot_id
 from device_agents.linux.errors import AgentError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 _UNKNOWN = {"pid": 0, "since_s": 0.0}
 _PATIENCE_S = 0.2

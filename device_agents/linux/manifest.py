@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import Any
 
 from device_agents.linux import protocol, tensors
 from device_agents.linux.errors import AgentError
+from device_agents.linux.record import dataclass
 from device_agents.linux.root import is_digest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 SCHEMA = "edgekit.manifest/1"
 MAX_BYTES = 1024 * 1024

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from device_agents.linux import durable, manifest
 from device_agents.linux.errors import AgentError
 from device_agents.linux.root import is_digest
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from device_agents.linux.root import Root
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 from device_agents.linux import protocol, tensors
 from device_agents.linux.errors import AgentError
+from device_agents.linux.record import dataclass
 from device_agents.linux.root import is_digest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 KERNELS = ("default", "reference", "builtin")
 DEFAULT_TIMEOUT_S = 600.0

@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
 from device_agents.linux import blobs, durable, environment, links, manifest, releases, state, storage, sweep
 from device_agents.linux.errors import AgentError
+from device_agents.linux.record import replace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from device_agents.linux.root import Root
 

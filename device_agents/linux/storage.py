@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from device_agents.linux.errors import FULL_HINT, AgentError, mib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _FORGETFUL = {"overlay": "an overlay", "tmpfs": "memory (tmpfs)", "ramfs": "memory (ramfs)", "squashfs": "squashfs"}
 _MAX_RESERVE = 4 * 1024 * 1024

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from device_agents.linux import durable, releases
 from device_agents.linux.root import is_digest
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from device_agents.linux.root import Root
 

@@ -9,7 +9,15 @@ from collections.abc import Sequence
 import click
 
 from edgekit import __version__
-from edgekit.core.errors import EdgekitError, InternalError, InterruptedByUserError, StorageError, UsageError
+from edgekit.cli import Terminated
+from edgekit.core.errors import (
+    EdgekitError,
+    InternalError,
+    InterruptedByUserError,
+    StorageError,
+    TerminatedError,
+    UsageError,
+)
 
 VERBS = {
     "init": "Write an edgekit.toml for this folder.",
@@ -19,6 +27,8 @@ VERBS = {
     "inspect": "Show what a model is and on which targets it fits.",
     "check": "Check project, data and recipe without doing anything.",
     "compile": "Compress a model for a target and write a bundle.",
+    "sensitivity": "Rank the layers of a model by what int8 costs them.",
+    "compare": "Compare a compressed model with its float one, layer by layer.",
     "deploy": "Compile, push, activate and prove a model on a device.",
     "status": "Show what is active on a device.",
     "rollback": "Make the previous release active again.",
@@ -99,6 +109,8 @@ def _as_ours(cause: BaseException) -> EdgekitError:
         case EdgekitError():
             return cause
         case KeyboardInterrupt() | click.Abort():
+            if isinstance(cause, Terminated) or isinstance(cause.__cause__, Terminated):  # click makes it an Abort
+                return TerminatedError("ended by SIGTERM; what was finished is kept")
             return InterruptedByUserError("interrupted; what was finished is kept")
         case OSError():  # a home, temporary or working folder that cannot be used
             what = f"cannot use {cause.filename}: {cause.strerror}" if cause.filename else str(cause)

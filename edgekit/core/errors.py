@@ -22,6 +22,7 @@ EdgekitError
 │   └── MalformedModelError        a model file is not what its format allows
 ├── InternalError             70   a bug in edgekit
 └── InterruptedByUserError   130   Ctrl-C
+    └── TerminatedError      143   SIGTERM
 """
 
 from __future__ import annotations
@@ -177,6 +178,12 @@ class InterruptedByUserError(EdgekitError):
     """The user pressed Ctrl-C."""
 
     code, exit_code = "E_INTERRUPTED", 130
+
+
+class TerminatedError(InterruptedByUserError):
+    """Another process asked us to end."""
+
+    code, exit_code = "E_TERMINATED", 143
 
 
 def _tree(root: type[EdgekitError]) -> Iterator[type[EdgekitError]]:

@@ -12,7 +12,6 @@ from typing import Any
 from edgekit.core.errors import EdgekitError, InputError, StorageError
 from edgekit.core.files import write_atomically
 from edgekit.core.measurement import Measurement
-from edgekit.report import as_json, build_page, html, markdown
 from edgekit.store.results import ResultStore, default_path
 
 _RECENT_RUNS = 1000
@@ -137,11 +136,15 @@ def write_html(run: KeptRun, path: Path) -> None:
     Raises:
         StorageError: the disk is full; a page that was there stays.
     """
+    from edgekit.report import build_page, html  # the report's modules are only for those who want a report
+
     _write(path, html.render(build_page(run.page_document, run.measurement)))
 
 
 def write_markdown(run: KeptRun, path: Path | None) -> str:
     """The run as Markdown, written to a file when there is a path."""
+    from edgekit.report import build_page, markdown
+
     text = markdown.render(build_page(run.page_document, run.measurement))
     if path is not None:
         _write(path, text)
@@ -150,6 +153,8 @@ def write_markdown(run: KeptRun, path: Path | None) -> str:
 
 def write_json(run: KeptRun, path: Path) -> None:
     """Write the document with every raw sample."""
+    from edgekit.report import as_json
+
     _write(path, as_json.render(run.document, run.measurement))
 
 

@@ -8,8 +8,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
 from edgekit.core.errors import ConfigurationError, EdgekitError, InputError, LockedError, StorageError
 from edgekit.core.files import storage_errors
 
@@ -47,8 +45,7 @@ def transaction(path: Path, *, write: bool) -> Iterator[sqlite3.Connection]:
             connection.execute("PRAGMA recursive_triggers = ON")  # else INSERT OR REPLACE deletes past the triggers
             connection.row_factory = sqlite3.Row
             if _version(connection, path) < len(migrations()):
-                with FileLock(path.with_name(f"{path.name}.lock"), timeout=_BUSY_TIMEOUT_S):
-                    _migrate(connection, path)
+                _migrate_alone(connection, path)
             connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
             with connection:  # commits, or rolls back
                 yield connection
@@ -67,6 +64,16 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
             hint="upgrade edgekit, or set EDGEKIT_DATA_DIR to another folder",
         )
     return version
+
+
+def _migrate_alone(connection: sqlite3.Connection, path: Path) -> None:
+    from filelock import FileLock, Timeout  # once in the life of a database
+
+    try:
+        with FileLock(path.with_name(f"{path.name}.lock"), timeout=_BUSY_TIMEOUT_S):
+            _migrate(connection, path)
+    except Timeout as cause:
+        raise _locked(path) from cause
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
@@ -104,8 +111,6 @@ def _translated(path: Path) -> Iterator[None]:
         if error is None:
             raise
         raise error from cause
-    except Timeout as cause:
-        raise _locked(path) from cause
     except (PermissionError, NotADirectoryError, FileExistsError) as cause:
         raise InputError(
             f"{path} cannot be opened: {cause.strerror}", hint="set EDGEKIT_DATA_DIR to a folder that you may write to"

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from edgekit.core.caching import CachedFile, CacheKey
@@ -166,6 +165,8 @@ class Cache:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
+        from filelock import FileLock, Timeout  # who only reads needs no lock
+
         try:
             with FileLock(self.root / ".lock", timeout=_LOCK_TIMEOUT_S):
                 yield

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from edgekit.cli import _columns, _ready_page
 from edgekit.cli._app import VERBS, run
 
 HEAVY = {
@@ -51,6 +52,54 @@ def test_top_level_loads_nothing_heavy_and_stays_below_30_mb(arguments):
     assert code == (0 if arguments else 2)
     assert not modules & HEAVY
     assert peak_kib * 1024 < 30_000_000
+
+
+@pytest.mark.parametrize("argument", ["--help", "-h", "--version"])
+def test_ready_page_needs_no_click(monkeypatch, argument):
+    monkeypatch.setenv("COLUMNS", "80")
+
+    code, _, modules = loaded(argument)
+
+    assert code == 0
+    assert "click" not in modules
+
+
+@pytest.mark.parametrize("argument", ["--help", "-h", "--version"])
+def test_ready_page_is_what_click_writes(monkeypatch, capsys, argument):
+    widths = [*range(60, 130), 1000]
+    ready = {}
+    for width in widths:
+        monkeypatch.setenv("COLUMNS", str(width))
+        ready[width] = _ready_page([argument])
+        run([argument])
+
+        assert ready[width] in (None, capsys.readouterr().out), width
+    assert ready[80] is not None
+
+
+@pytest.mark.parametrize("columns", ["5", "40", "78"])
+def test_page_for_a_narrow_terminal_is_laid_out_by_click(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+
+    assert _ready_page(["--help"]) is None
+
+
+@pytest.mark.parametrize("columns", [None, "", "0", "-1", "many"])
+def test_terminal_of_unknown_width_has_80_columns(monkeypatch, columns):
+    if columns is None:
+        monkeypatch.delenv("COLUMNS", raising=False)
+    else:
+        monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr(sys, "__stdout__", None)
+
+    assert _columns() == 80
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help", "compile"], ["compile", "--help"], ["--hel"], ["--version", "x"]])
+def test_every_other_command_line_is_left_to_click(monkeypatch, arguments):
+    monkeypatch.setenv("COLUMNS", "200")
+
+    assert _ready_page(arguments) is None
 
 
 def test_help_of_every_verb_loads_nothing_heavy():

@@ -82,23 +82,47 @@ def ended(handle: int) -> bool:
 
 
 @pytest.mark.parametrize("times", [1, 2, 5])
-def test_ctrl_c_ends_with_130_and_leaves_nothing(hanging, times):
+@pytest.mark.parametrize(
+    ("number", "exit_code", "word", "code"),
+    [(signal.SIGINT, 130, "interrupted", "E_INTERRUPTED"), (signal.SIGTERM, 143, "SIGTERM", "E_TERMINATED")],
+)
+def test_signal_ends_it_with_its_code_and_leaves_nothing(hanging, number, exit_code, word, code, times):
     process = start_hanging(hanging, "--json")
     children = [os.pidfd_open(child) for child in children_of(process.pid)]
 
     for _ in range(times):
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
     stdout, stderr = process.communicate(timeout=60)
 
-    assert process.returncode == 130, stderr
+    assert process.returncode == exit_code, stderr
     assert "Traceback" not in stderr
-    assert "interrupted" in stderr
-    assert only_document(subprocess.CompletedProcess([], 130, stdout, stderr))["error"]["code"] == "E_INTERRUPTED"
+    assert word in stderr
+    assert only_document(subprocess.CompletedProcess([], exit_code, stdout, stderr))["error"]["code"] == code
     assert not (hanging.folder / "out.edgekit").exists()
     assert {path.name for path in hanging.folder.iterdir()} == {"dense.tflite", "hang.toml"}
     assert not list((hanging.folder.parent / "tmp").iterdir())
     assert len(children) == 1
     assert ended(children[0])
+
+
+def test_sigterm_says_so_in_one_line(hanging):
+    process = start_hanging(hanging)
+
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=60)
+
+    assert stderr.strip() == "error: ended by SIGTERM; what was finished is kept"
+
+
+def test_other_signal_does_not_break_into_the_cleaning_up(hanging):
+    process = start_hanging(hanging)
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
+        process.send_signal(number)
+    process.communicate(timeout=60)
+
+    assert process.returncode in (130, 143)  # two that are sent at once arrive in the order of their numbers
+    assert not list((hanging.folder.parent / "tmp").iterdir())
 
 
 def test_ctrl_c_arrives_though_the_test_run_is_a_background_job(hanging):

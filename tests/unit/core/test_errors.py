@@ -31,6 +31,7 @@ EXIT_CODES = {
     "MalformedModelError": 14,
     "InternalError": 70,
     "InterruptedByUserError": 130,
+    "TerminatedError": 143,
 }
 """docs of the design, "Exit codes"; two classes may share a number, none may invent one."""
 

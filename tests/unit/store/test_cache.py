@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -266,7 +267,7 @@ def test_put_gives_up_when_someone_holds_the_cache(monkeypatch, cache: Cache, ke
     cache.put(key, model, {})
     monkeypatch.setattr(cache_module, "_LOCK_TIMEOUT_S", 0.05)
 
-    with cache_module.FileLock(cache.root / ".lock"), pytest.raises(LockedError, match="another process"):
+    with FileLock(cache.root / ".lock"), pytest.raises(LockedError, match="another process"):
         cache.put(replace(key, pass_version="9"), model, {})
 
     assert list(cache.root.glob(".new-*")) == []
