@@ -41,7 +41,7 @@ class Artifact:
     """A model in one format, named by its content.
 
     Attributes:
-        format: "keras", "saved_model" or "tflite".
+        format: "keras", "tf_keras", "saved_model" or "tflite".
         path: the file, or the folder for a SavedModel.
         digest: SHA-256 of the content, 64 hex digits.
         size_bytes: bytes on disk.

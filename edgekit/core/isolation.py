@@ -230,6 +230,7 @@ def _checked_event(event: Any) -> dict[str, Any]:
 
 
 _EXTRAS = {
+    "h5py": "tf",
     "tensorflow": "tf",
     "tf_keras": "tf",
     "tensorflow_model_optimization": "tf",

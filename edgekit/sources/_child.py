@@ -11,7 +11,7 @@ from edgekit.core.registry import SOURCES
 from edgekit.sources._zip import member_names
 
 _KNOWN_ELSEWHERE = (
-    (b"\x89HDF\r\n", 0, "HDF5 (.h5) weights or a Keras-2 model"),
+    (b"\x89HDF\r\n", 0, "a damaged HDF5 file (.h5)"),
     (b"ET12", 4, "an ExecuTorch program (.pte)"),
     (b"ET13", 4, "an ExecuTorch program (.pte)"),
     (b"GGUF", 0, "a GGUF file"),
@@ -93,11 +93,6 @@ def _unknown(file: Path, shown: str) -> InputError | UnsupportedError | Verifica
         return VerificationError(
             f"{shown} holds a Python pickle, which can run any code when it is loaded",
             hint="export the model as .tflite, .keras or SavedModel, or its weights as safetensors",
-        )
-    if looks_like and looks_like.startswith("HDF5"):
-        return VerificationError(
-            f"{shown} is {looks_like}, a format without a safe mode",
-            hint="load it where you trust it and save it again: keras.models.load_model(p).save('model.keras')",
         )
     return UnsupportedError(
         f"{shown} is no model that edgekit reads" + (f"; it looks like {looks_like}" if looks_like else ""),

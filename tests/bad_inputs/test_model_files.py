@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from edgekit.sources._base import load_source
-from tests.models import keras_files, tflite_files
+from tests.models import hdf5_files, keras_files, tflite_files
 
 DENSE = tflite_files.packed(tflite_files.dense())
 LAMBDA = keras_files.layer("Lambda", name="evil", function={"class_name": "__lambda__", "config": {"code": "AAAA"}})
@@ -162,11 +162,28 @@ def test_18_keras_config_that_is_no_json_is_refused(refusal, config):
 
 
 @pytest.mark.parametrize("name", ["model.h5", "model.keras", "model.tflite"])
-def test_19_hdf5_is_refused_with_advice(refusal, name):
+def test_19_damaged_hdf5_is_told_to_be_that(refusal, name):
     error = refusal(b"\x89HDF\r\n\x1a\n" + b"\x00" * 600, name)
 
-    assert error.exit_code == 4
-    assert "save('model.keras')" in (error.hint or "")
+    assert (error.exit_code, "damaged HDF5" in error.message) == (14, True)
+
+
+@pytest.mark.parametrize("version", ["2.4.0", "3.15.1"])
+def test_19_hdf5_that_holds_code_is_refused(refusal, tmp_path, version):
+    error = refusal(hdf5_files.write(tmp_path / "model.h5", version=version, config=keras_files.sequential(LAMBDA)))
+
+    assert (error.exit_code, "Lambda" in error.message) == (4, True)
+
+
+@pytest.mark.parametrize("change", [hdf5_files.external_link, hdf5_files.external_array, hdf5_files.virtual_array])
+def test_19_hdf5_that_leads_out_of_the_file_is_refused(refusal, tmp_path, change):
+    assert refusal(hdf5_files.write(tmp_path / "model.h5", change=change)).exit_code == 4
+
+
+def test_19_hdf5_of_weights_only_is_told_to_be_that(refusal, framework_models):
+    error = refusal(framework_models / "weights_only.h5")
+
+    assert (error.exit_code, "without the model" in error.message) == (14, True)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Tiny models made by Keras and TensorFlow in one child process, once a session.
 
 Run as a script with a folder and a canary: writes tiny.keras, open_shape.keras, tokens.keras, tiny_saved_model, the
-tiny model as .h5 and in Keras 2 (tiny.h5, tiny_tf_keras.keras, tiny_tf_keras.h5), and SavedModels that read a file, that
-write the canary when they run, and that write it from a second graph.
+tiny model as .h5 and in Keras 2 (tiny.h5, tiny_tf_keras.keras, tiny_tf_keras.h5), weights alone, and SavedModels that
+read a file, that write the canary when they run, and that write it from a second graph.
 """
 
 from __future__ import annotations

@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+from edgekit.core.errors import UnsupportedError
+from edgekit.passes._keras.translate_activations import register_activations
+
+_ZIP_MAGIC = b"PK"
 
 
 def load_native(source: str, source_format: str) -> Any:
-    """A model in its own library, not compiled: keras for "keras", tf_keras for "tf_keras" and "tf_keras_qat"."""
+    """A model in its own library, not compiled: keras for "keras", tf_keras for "tf_keras".
+
+    Raises:
+        UnsupportedError: the library cannot build it.
+    """
+    library = "keras" if source_format == "keras" else "tf_keras"
     with _with_suffix(Path(source)) as path:
-        if source_format == "keras":
-            import keras
+        try:
+            return _load(path, source_format)
+        except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError) as cause:
+            raise UnsupportedError(
+                f"{Path(source).name} cannot be loaded by {library} {version(library.replace('_', '-'))}: "
+                + str(cause).strip().partition("\n")[0][:300],
+                hint="edgekit loads built-in layers only; export the model as a SavedModel where it loads",
+            ) from cause
 
-            return keras.models.load_model(path, compile=False, safe_mode=True)
-        import tf_keras
 
-        if source_format == "tf_keras_qat":
-            import tensorflow_model_optimization as tfmot
+def _load(path: str, source_format: str) -> Any:
+    if source_format == "keras":
+        import keras
 
-            with tfmot.quantization.keras.quantize_scope():
-                return tf_keras.models.load_model(path, compile=False)
-        return tf_keras.models.load_model(path, compile=False)
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    import tf_keras
+
+    register_activations()
+    return tf_keras.models.load_model(path, compile=False)
 
 
 def load_tf_keras(source: str, source_format: str, samples: list[Any]) -> Any:
@@ -39,16 +56,30 @@ def load_tf_keras(source: str, source_format: str, samples: list[Any]) -> Any:
     Raises:
         UnsupportedError: the rebuild does not know a layer, or answers otherwise.
     """
+    import tf_keras
+
+    tf_keras.backend.reset_uids()  # so that new names, which are in the bytes, do not depend on earlier work
     model = load_native(source, source_format)
     if source_format == "keras":
         from edgekit.passes._keras.rebuild import rebuild
 
-        return rebuild(model, samples)
+        model = rebuild(model, samples)
+    _reserve_names(model)
     return model
 
 
+def _reserve_names(model: Any) -> None:
+    """Count past the names in use: the toolkit adds convolutions without a look at names that are taken."""
+    import tf_keras
+
+    for prefix, cls in (("conv2d", tf_keras.layers.Conv2D), ("depthwise_conv2d", tf_keras.layers.DepthwiseConv2D)):
+        numbered = [re.fullmatch(prefix + r"(?:_(\d{1,4}))?", layer.name) for layer in model.layers]
+        for _ in range(max((int(found[1] or 0) + 1 for found in numbered if found), default=0)):
+            cls(1, 1)
+
+
 def save_tf_keras(model: Any, output: str) -> None:
-    """Write a tf_keras model without its optimizer, as HDF5: the format that quantized models survive too."""
+    """Write a tf_keras model without its optimizer."""
     model.save(output, save_format="h5", include_optimizer=False)
 
 
@@ -56,7 +87,7 @@ def save_tf_keras(model: Any, output: str) -> None:
 def _with_suffix(path: Path) -> Iterator[str]:
     """The file under a name with the suffix of its content, as the libraries go by the name."""
     with path.open("rb") as stream:
-        suffix = ".h5" if stream.read(len(_HDF5_MAGIC)) == _HDF5_MAGIC else ".keras"
+        suffix = ".keras" if stream.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC else ".h5"
     if path.suffix == suffix:
         yield str(path)
         return

@@ -74,7 +74,7 @@ FAILURES = [
     (3, ("report", "not-a-run"), "not-a-run"),
     (3, ("report",), "no runs yet"),
     (4, ("compile", "evil.keras", *HOST), "Lambda"),
-    (4, ("inspect", "old.h5"), "HDF5"),
+    (14, ("inspect", "old.h5"), "HDF5"),
     (14, ("compile", "empty.tflite", *HOST), "0 bytes"),
     (14, ("compile", "cut.tflite", *HOST), "damaged"),
     (14, ("inspect", "onnx.tflite"), "ONNX"),
