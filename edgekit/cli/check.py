@@ -7,40 +7,59 @@ from typing import Any
 
 import click
 
-from edgekit.cli._output import Output, output_options
+from edgekit.cli._options import model_argument, with_output
+from edgekit.cli._output import Output
 from edgekit.cli._settings import choose, compile_options, data_options, project_options, target_options
 
 
 @click.command()
-@click.argument("model", required=False, type=click.Path(path_type=Path, readable=False))
+@model_argument
 @target_options
 @compile_options
 @data_options
+@click.option(
+    "--calibration", is_flag=True, help="Look at the calibration data too: its samples, saturation, how many it takes."
+)
 @project_options
-@output_options
+@with_output
 def command(
     model: Path | None,
     target: str | None,
     recipe: str | None,
     config: Path | None,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
+    calibration: bool,
+    console: Output,
     **flags: Any,
 ) -> None:
     """Check project, model, data, recipe and target together, and change nothing."""
     from edgekit.flows.check import check_request
 
-    output = Output(as_json=as_json, quiet=quiet, verbose=verbose)
     chosen = choose(config, target=target, recipe=recipe)
     request = chosen.compile_request(model, chosen.target(), flags)
-    with output.progress() as on_event:
+    with console.progress() as on_event:
         document = check_request(request, on_event=on_event)
+        if calibration:
+            from edgekit.flows.calibration import check_calibration
+
+            document["calibration"] = check_calibration(request, on_event=on_event)
 
     def draw() -> None:
         for line in document["checked"]:
             click.echo(f"ok    {line}")
         for line in document["warnings"]:
             click.echo(f"note  {line}")
+        if calibration:
+            _draw_calibration(document["calibration"])
 
-    output.show(document, draw)
+    console.show(document, draw)
+
+
+def _draw_calibration(document: dict[str, Any]) -> None:
+    for finding in document["findings"]:
+        click.echo(f"note  calibration, {finding['rule']}: {finding['message']}")
+    if not document["findings"]:
+        click.echo(f"ok    calibration data {document['data']}: nothing wrong in {document['samples']} samples")
+    for point in document["curve"]:
+        accuracy = point["accuracy"]
+        if accuracy is not None:
+            click.echo(f"ok    calibrated with {point['samples']} samples: {accuracy['value']:.2%} of {accuracy['n']}")

@@ -26,11 +26,17 @@ def target_document(target: Target) -> dict[str, Any]:
     return document
 
 
+def recipe_document(name: str, project_dir: Path | None) -> dict[str, Any]:
+    """A recipe as JSON."""
+    recipe = load_recipe(name, project_dir=project_dir)
+    steps = [
+        {"pass": step.pass_name, "params": dict(step.params)}
+        | ({"choices": {key: list(values) for key, values in step.choices.items()}} if step.choices else {})
+        for step in recipe.steps
+    ]
+    return {"name": recipe.name, "summary": recipe.summary, "when": recipe.when, "steps": steps}
+
+
 def recipe_documents(project_dir: Path | None) -> list[dict[str, Any]]:
     """All recipes as JSON."""
-    documents = []
-    for name in list_recipes(project_dir=project_dir):
-        recipe = load_recipe(name, project_dir=project_dir)
-        steps = [{"pass": step.pass_name, "params": dict(step.params)} for step in recipe.steps]
-        documents.append({"name": name, "summary": recipe.summary, "when": recipe.when, "steps": steps})
-    return documents
+    return [recipe_document(name, project_dir) for name in list_recipes(project_dir=project_dir)]

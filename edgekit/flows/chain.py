@@ -26,14 +26,14 @@ def check_chain(recipe: Recipe, target: Target, source_format: str) -> None:
     format_so_far = source_format
     for place, step in enumerate(recipe.steps, start=1):
         step_pass = PASSES.load(step.pass_name)
-        step_pass.parse(step.params)
+        params = step_pass.parse(step.params)
         if format_so_far not in step_pass.accepts:
             raise UnsupportedError(
                 f"recipe {recipe.name!r}, step {place}: {step.pass_name!r} reads "
                 f"{', '.join(sorted(step_pass.accepts))}, but gets {format_so_far}",
                 hint="change the order of the steps, or convert the model first",
             )
-        if (reason := step_pass.unsupported(target)) is not None:
+        if (reason := step_pass.unsupported_params(target, params)) is not None:
             raise UnsupportedError(
                 f"recipe {recipe.name!r} does not suit {target.name}: {reason}",
                 hint=f"its own recipe is {target.recipe!r}",

@@ -1,4 +1,4 @@
-"""Small surgery on .tflite files with the schema's object API: fixed shapes, a signature, float inputs and outputs."""
+"""Small surgery on .tflite files with the schema's object API: shapes, names, signature, dtypes of inputs, outputs."""
 
 from __future__ import annotations
 
@@ -67,24 +67,40 @@ def with_signature(model: Any, key: str) -> list[str]:
     return [_text(entry.name) for entry in definition.inputs]
 
 
-def with_float_io(model: Any) -> None:
-    """Put QUANTIZE before every quantized input and DEQUANTIZE behind every quantized output."""
+def with_names(model: Any) -> None:
+    """Name the tensors that have no name, as `edgekit.core.tflite.model` calls them: the quantizer tells them by it."""
+    for subgraph in model.subgraphs:
+        for index, tensor in enumerate(subgraph.tensors):
+            if not tensor.name:
+                tensor.name = f"tensor {index}".encode()
+
+
+def with_io(model: Any, dtype: str) -> None:
+    """Give every quantized input and output another type, by an operator before or behind it.
+
+    Args:
+        model: what `unpack` gave; inputs and outputs that are not quantized (tokens, masks) stay as they are.
+        dtype: "float32", or "uint8" for an int8 model.
+
+    Raises:
+        UnsupportedError: the model's own type cannot be had from this one.
+    """
     from ai_edge_litert import schema_py_generated as schema
 
     graph = model.subgraphs[0]
-    quantize = _operator_code(model, schema.BuiltinOperator.QUANTIZE)
-    dequantize = _operator_code(model, schema.BuiltinOperator.DEQUANTIZE)
+    into = _operator_code(model, schema.BuiltinOperator.QUANTIZE)
+    out_of = into if dtype == "uint8" else _operator_code(model, schema.BuiltinOperator.DEQUANTIZE)
     graph.inputs, graph.outputs = list(graph.inputs), list(graph.outputs)  # they come as arrays that may only be read
     first, last, renamed = [], [], {}
     for place, index in enumerate(graph.inputs):
-        if graph.tensors[index].type != schema.TensorType.FLOAT32:
-            outside = _float_twin(graph, int(index))
-            first.append(_operator(quantize, outside, int(index)))
+        if _is_quantized(graph.tensors[index]):
+            outside = _twin(graph, int(index), dtype)
+            first.append(_operator(into, outside, int(index)))
             graph.inputs[place] = renamed[int(index)] = outside
     for place, index in enumerate(graph.outputs):
-        if graph.tensors[index].type != schema.TensorType.FLOAT32:
-            outside = _float_twin(graph, int(index))
-            last.append(_operator(dequantize, int(index), outside))
+        if _is_quantized(graph.tensors[index]):
+            outside = _twin(graph, int(index), dtype)
+            last.append(_operator(out_of, int(index), outside))
             graph.outputs[place] = renamed[int(index)] = outside
     graph.operators = [*first, *graph.operators, *last]
     for definition in model.signatureDefs or []:
@@ -109,12 +125,28 @@ def _operator(code: int, source: int, target: int) -> Any:
     return operator
 
 
-def _float_twin(graph: Any, index: int) -> int:
+def _is_quantized(tensor: Any) -> bool:
+    from ai_edge_litert import schema_py_generated as schema
+
+    integers = (schema.TensorType.INT8, schema.TensorType.INT16, schema.TensorType.UINT8)
+    return tensor.type in integers and tensor.quantization is not None and tensor.quantization.scale is not None
+
+
+def _twin(graph: Any, index: int, dtype: str) -> int:
+    """A new tensor that holds the same values as float32 or uint8."""
     from ai_edge_litert import schema_py_generated as schema
 
     inner, outer = graph.tensors[index], schema.TensorT()
-    outer.shape, outer.type, outer.buffer = inner.shape, schema.TensorType.FLOAT32, 0
-    outer.name = inner.name + b"_float"
+    outer.shape, outer.buffer = inner.shape, 0
+    if dtype == "float32":
+        outer.type, outer.name = schema.TensorType.FLOAT32, inner.name + b"_float"
+    elif inner.type == schema.TensorType.INT8:  # the same grid, moved by 128
+        outer.type, outer.name = schema.TensorType.UINT8, inner.name + b"_uint8"
+        outer.quantization = schema.QuantizationParametersT()
+        outer.quantization.scale = inner.quantization.scale
+        outer.quantization.zeroPoint = [int(inner.quantization.zeroPoint[0]) + 128]
+    else:
+        raise UnsupportedError(f"an int16 model cannot be given {dtype} inputs", hint="use io int16 or float32")
     graph.tensors.append(outer)
     return len(graph.tensors) - 1
 

@@ -21,8 +21,13 @@ from tests.models.fixtures import shared_isolate
 
 NAMES = PASSES.names()
 FORMATS = ("keras", "saved_model", "tflite")
-PAIRS = [(name, form) for name in NAMES for form in FORMATS if form in PASSES.load(name).accepts]
+WITHOUT_TRAINING = [name for name in NAMES if not PASSES.load(name).needs_training]
+"""Passes that train have models and tests of their own: a tiny one here would take a minute each."""
+CONVERTING = [name for name in WITHOUT_TRAINING if set(FORMATS) <= PASSES.load(name).accepts]
+PAIRS = [(name, form) for name in WITHOUT_TRAINING for form in FORMATS if form in PASSES.load(name).accepts]
 CALIBRATING = [name for name in NAMES if PASSES.load(name).needs_representative]
+each_untrained = pytest.mark.parametrize("name", WITHOUT_TRAINING)
+each_conversion = pytest.mark.parametrize("name", CONVERTING)
 each_pass = pytest.mark.parametrize("name", NAMES)
 each_pair = pytest.mark.parametrize(("name", "form"), PAIRS)
 

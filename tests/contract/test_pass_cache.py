@@ -20,7 +20,7 @@ from tests.contract.pass_cases import (
     MakeContext,
     context,
     each_pair,
-    each_pass,
+    each_untrained,
     model_of,
     samples_for,
 )
@@ -57,7 +57,7 @@ def misses(context: MakeContext, framework_models: Path, tmp_path: Path) -> Call
     return run
 
 
-@each_pass
+@each_untrained
 def test_other_source_misses_the_cache(name, misses, tmp_path):
     other = tmp_path / "other.tflite"
     other.write_bytes(tflite_files.packed(tflite_files.dense(seed=5)))
@@ -70,7 +70,7 @@ def test_other_source_misses_the_cache(name, misses, tmp_path):
     assert not misses(name)
 
 
-@each_pass
+@each_untrained
 def test_other_data_misses_the_cache_only_where_it_counts(name, misses):
     assert misses(name)
     assert misses(name, representative=samples_for("tflite", seed=9)) == (name in CALIBRATING)
@@ -82,7 +82,7 @@ def test_other_parameter_misses_the_cache(name, misses):
     assert misses(name, params={"io": "float32"})
 
 
-@each_pass
+@each_untrained
 def test_other_tool_version_misses_the_cache(name, misses, monkeypatch):
     assert misses(name)
 
@@ -95,7 +95,7 @@ def model_of_nothing() -> Artifact:
     return Artifact(format="tflite", path=Path(), digest="", size_bytes=0, zip_bytes=0, made_by="")
 
 
-@each_pass
+@each_untrained
 def test_other_pass_version_misses_the_cache(name, misses, monkeypatch):
     assert misses(name)
 
@@ -120,7 +120,7 @@ def test_damaged_cache_entry_is_built_again_and_told_of(damage, context, framewo
     assert found.run(source, {}, context("tflite", cache=cache))[1].cache_hit
 
 
-@each_pass
+@each_untrained
 def test_failed_pass_leaves_nothing_in_the_cache(name, context, tmp_path):
     cache = Cache(tmp_path / "cache")
     broken = tmp_path / "broken.tflite"

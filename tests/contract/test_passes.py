@@ -26,7 +26,9 @@ from tests.contract.pass_cases import (
     CALIBRATING,
     FORMATS,
     NAMES,
+    WITHOUT_TRAINING,
     context,
+    each_conversion,
     each_pass,
     model_of,
 )
@@ -104,7 +106,7 @@ def test_wrong_value_is_refused_and_named(name, value):
             found.parse({field.name: value})
 
 
-@each_pass
+@each_conversion
 def test_target_that_runs_nothing_of_it_is_told_why(name):
     found, target = PASSES.load(name), load_target("host")
     runtimes = {key: replace(runtime, formats=frozenset({"other"})) for key, runtime in target.runtimes.items()}
@@ -132,7 +134,7 @@ def test_run_without_data_is_an_input_error_with_a_way_out(name, context, framew
     assert "--calibration-data" in (caught.value.hint or "")
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - set(CALIBRATING)))
+@pytest.mark.parametrize("name", sorted(set(WITHOUT_TRAINING) - set(CALIBRATING)))
 def test_pass_that_does_not_calibrate_needs_no_data(name, context, framework_models):
     PASSES.load(name).run(model_of("tflite", framework_models), {}, context(None))
 
@@ -146,7 +148,7 @@ def test_data_of_another_shape_is_an_input_error_that_shows_both(name, form, con
         PASSES.load(name).run(model_of(form, framework_models), {}, context(form, representative=wrong))
 
 
-@each_pass
+@each_conversion
 def test_model_that_is_compressed_already_is_refused_with_a_way_out(name, context, framework_models):
     source = model_of("tflite", framework_models)
     small, _ = PASSES.load("int8").run(source, {}, context("tflite"))
@@ -162,7 +164,7 @@ def test_result_of_one_compression_is_no_input_of_the_next(name, context, framew
     """The dense model is smaller than the quantizers' own thresholds, so a wider one stands in."""
     small, _ = PASSES.load(name).run(model_of("keras", framework_models), {}, context("keras"))
 
-    for other in NAMES:
+    for other in WITHOUT_TRAINING:
         try:
             result, _ = PASSES.load(other).run(small, {}, context("keras"))
         except UnsupportedError:
@@ -170,7 +172,7 @@ def test_result_of_one_compression_is_no_input_of_the_next(name, context, framew
         parse_model(result.path.read_bytes())
 
 
-@each_pass
+@each_conversion
 def test_open_shape_beyond_the_batch_is_refused(name, context, framework_models):
     path = framework_models / "open_shape.keras"
     source = Artifact(format="keras", path=path, digest=sha256_path(path), size_bytes=1, zip_bytes=1, made_by="keras")
@@ -181,7 +183,7 @@ def test_open_shape_beyond_the_batch_is_refused(name, context, framework_models)
     assert "--input-shape" in (caught.value.hint or "")
 
 
-@each_pass
+@each_conversion
 def test_open_tflite_shape_beyond_the_batch_is_refused(name, context, tmp_path):
     def open_axis(model: Any) -> None:
         model.subgraphs[0].tensors[0].shapeSignature = [-1, -1]
