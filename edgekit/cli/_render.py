@@ -51,7 +51,7 @@ def run_summary(document: Mapping[str, Any]) -> None:
     """Print the few numbers that a run ends with, and what to know of them."""
     page = build_page(dict(document))
     headline = report_table.headline(page)
-    table(headline.title, headline.header, headline.rows)
+    table(headline.title, headline.header if headline.rows else ("",), headline.rows)
     unkept = [document["run_id_reason"]] if document.get("run_id_reason") else []
     for line in (*page.remarks, *unkept):
         console().print(escape(f"note: {line}"), style="dim")
@@ -63,6 +63,57 @@ def run_in_full(document: Mapping[str, Any]) -> None:
     for section in report_table.sections(build_page(dict(document))):
         console().print()
         table(section.title, section.header, section.rows)
+
+
+def page(document: Mapping[str, Any]) -> None:
+    """Print what a report has to say, the tables that belong to its numbers included."""
+    run_summary(document)
+    for section in build_page(dict(document)).sections:
+        if section.rows:
+            console().print()
+            table(section.title, ("", "", ""), [(row.metric, row.value, row.interval) for row in section.rows])
+        if section.table is not None:
+            console().print()
+            table(section.table.title, section.table.header, section.table.rows)
+        if section.note:
+            console().print(escape(section.note), style="dim")
+
+
+def steps(document: Mapping[str, Any]) -> None:
+    """Print what each step of a compilation made of the model, and what it gained."""
+    made = [step for step in document["steps"] if step.get("gain")]
+    rows = []
+    for step in made:
+        accuracy = step["accuracy"]
+        top_1 = "" if accuracy is None else f"{accuracy['value']:.2%} of {accuracy['n']:,}"
+        zeros = f"{step['sparsity']:.0%}"
+        rows.append((step["pass"], f"{step['size_bytes']:,}", f"{step['zip_bytes']:,}", zeros, top_1))
+    if not rows:
+        return
+    console().print()
+    table("Steps", ("step", "bytes", "zipped", "zeros", "top-1"), rows)
+    for step in made:
+        for line in (step["gain"], *step["notes"]):
+            console().print(escape(f"{step['pass']}: {line}"), style="dim")
+
+
+def kept(document: Mapping[str, Any]) -> None:
+    """Print how an accuracy budget was kept."""
+    budget = document["budget"]
+    if budget is None:
+        return
+    rows = [
+        (layer["name"].partition(";")[0], layer["op"], layer["form"], f"{layer['cost_bytes']:,}")
+        for layer in budget["kept"]
+    ]
+    if rows:
+        console().print()
+        table("Layers left out of int8", ("layer", "operator", "form", "more bytes"), rows)
+        shares = f"{budget['kept_weights']:.1%} of the weights, {budget['kept_macs']:.1%} of the multiply-accumulates"
+        console().print(f"{budget['cost_bytes']:+,} bytes of the file; {shares}", style="dim")
+    chosen = ", ".join(f"{name} {value}" for name, value in budget["settings"].items() if "keep_" not in name)
+    tried = f"{len(document['trials'])} variants were tried" + (f"; taken: {chosen}" if chosen else "")
+    console().print(escape(tried), style="dim")
 
 
 @contextmanager

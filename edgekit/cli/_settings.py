@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from edgekit.core.preprocessing import Preprocessing
     from edgekit.core.recipe import Recipe
     from edgekit.core.target import Target
-    from edgekit.flows.compile import CompileRequest
+    from edgekit.flows.request import CompileRequest
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,6 +42,12 @@ class Finite(click.FloatRange):
             self.fail(f"{value!r} is not a finite number.", param, ctx)
         return number
 
+
+_COMPILING = (
+    "calibration_data", "representative_samples", "train_data", "max_drop", "keep_float", "output", "input_shape",
+    "strict",
+)  # fmt: skip
+"""Flags that only matter to a compilation."""
 
 SECONDS = Finite(1, MAX_TIMEOUT_S)
 """A time limit."""
@@ -95,6 +101,27 @@ def compile_options(function: F) -> F:
     for decorate in (
         click.option("--calibration-data", help="Typical samples: .npz, .npy, a folder of images, or module:function."),
         click.option("--representative-samples", type=click.IntRange(min=1), help="How many of them are used."),
+        click.option(
+            "--train-data", help="Samples for recipes that train; they calibrate too where nothing else does."
+        ),
+        click.option(
+            "--max-drop",
+            type=Finite(0, 1),
+            help="Accuracy budget: top-1 that may be lost, 0.01 is one point. Sensitive layers are left in float, and "
+            "a recipe's choices are made, until it holds; needs --eval-data.",
+        ),
+        click.option(
+            "--confidence",
+            default=0.95,
+            type=Finite(0.5, 0.9999),
+            help="How sure the accuracy budget has to hold, one-sided; 0.5 takes the loss as it was observed.",
+        ),
+        click.option(
+            "--keep-float",
+            multiple=True,
+            metavar="REGEX",
+            help="Leave layers in float32 whose names match; may be given several times.",
+        ),
         click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of every random choice."),
         click.option(
             "-o",
@@ -195,8 +222,8 @@ class Chosen:
                 hint="leave out --target, or compile anew",
             )
         idle = ["--recipe"] * (recipe is not None)
-        for name in ("calibration_data", "representative_samples", "output", "input_shape", "strict"):
-            idle += [f"--{name.replace('_', '-')}"] * bool(flags[name])
+        for name in _COMPILING:
+            idle += [f"--{name.replace('_', '-')}"] * (flags[name] not in (None, False, ()))
         if idle:
             raise UsageError(f"{path} is compiled already: {', '.join(idle)} would do nothing", hint="leave it out")
         return target
@@ -249,7 +276,7 @@ class Chosen:
 
         Args:
             given: the flag.
-            kind: "calibration" or "evaluation", the project's key.
+            kind: "calibration", "training" or "evaluation", the project's key.
             flags: the values of `data_options`.
         """
         from edgekit.data import load_dataset
@@ -272,7 +299,7 @@ class Chosen:
     def compile_request(self, model: Path | None, target: Target, flags: dict[str, Any]) -> CompileRequest:
         """What `edgekit compile` and `edgekit deploy` compile."""
         from edgekit.config.project import REPRESENTATIVE_SAMPLES
-        from edgekit.flows.compile import CompileRequest
+        from edgekit.flows.request import CompileRequest
 
         project = self.project
         samples = flags["representative_samples"] or (
@@ -284,10 +311,14 @@ class Chosen:
             target=target,
             recipe=self.recipe(),
             calibration=self.dataset(flags["calibration_data"], "calibration", flags),
+            training=self.dataset(flags["train_data"], "training", flags),
             evaluation=self.evaluation(flags),
             output=flags["output"],
             representative_samples=samples,
             seed=seed,
+            max_drop=flags["max_drop"],
+            confidence=flags["confidence"],
+            keep_float=flags["keep_float"],
             input_shape=_shape(flags["input_shape"]),
             strict=flags["strict"],
             timeout_s=flags["timeout"],

@@ -7,47 +7,48 @@ from typing import Any
 
 import click
 
-from edgekit.cli._output import Output, gate, output_options
+from edgekit.cli._options import model_argument, with_output
+from edgekit.cli._output import Output, gate
 from edgekit.cli._settings import choose, compile_options, data_options, project_options, target_options
 
 
 @click.command(name="compile")
-@click.argument("model", required=False, type=click.Path(path_type=Path, readable=False))
+@model_argument
 @target_options
 @compile_options
 @data_options
 @project_options
-@output_options
+@with_output
 def command(
     model: Path | None,
     target: str | None,
     recipe: str | None,
     config: Path | None,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
+    console: Output,
     **flags: Any,
 ) -> int:
     """Compress MODEL for a target and write a bundle.
 
-    MODEL is a Keras 3 file, a SavedModel folder or a .tflite. Without --recipe the target's own is taken; int8 needs
-    --calibration-data. With --eval-data the accuracy before and after is measured on this computer.
+    MODEL is a Keras file, a SavedModel folder or a .tflite. Without --recipe the target's own is taken; int8 needs
+    --calibration-data. With --eval-data the accuracy before and after is measured on this computer, and --max-drop
+    holds it: sensitive layers stay in float, and recipes such as `smallest` choose how far each step goes.
     """
     from edgekit.flows.compile import compile_model
     from edgekit.flows.documents import compilation_document
     from edgekit.flows.record import keep_run
 
-    output = Output(as_json=as_json, quiet=quiet, verbose=verbose)
     chosen = choose(config, target=target, recipe=recipe)
     request = chosen.compile_request(model, chosen.target(), flags)
-    with keep_run() as run, output.progress() as on_event:
+    with keep_run() as run, console.progress() as on_event:
         document = run.keep(compilation_document(compile_model(request, on_event)))
 
     def draw() -> None:
         from edgekit.cli import _render
 
         _render.run_summary(document)
+        _render.steps(document)
+        _render.kept(document)
         click.echo(f"bundle  {document['bundle']['path']}  {document['bundle']['sha256'][:12]}")
 
-    output.show(document, draw)
+    console.show(document, draw)
     return gate(document)

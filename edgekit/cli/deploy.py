@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from edgekit.cli._output import Output, gate, output_options
+from edgekit.cli._options import model_argument, offline_option, with_output
+from edgekit.cli._output import Output, gate
 from edgekit.cli._settings import (
     choose,
     compile_options,
@@ -21,17 +22,17 @@ from edgekit.cli._settings import (
 
 
 @click.command()
-@click.argument("model", required=False, type=click.Path(path_type=Path, readable=False))
+@model_argument
 @target_options
 @device_option
 @compile_options
 @data_options
 @plan_options
-@click.option("--offline", is_flag=True, help="Download nothing.")
+@offline_option
 @click.option("--dry-run", is_flag=True, help="Compile and show what would be done; touch no device.")
 @click.option("--no-profile", is_flag=True, help="Do not measure latency and memory.")
 @project_options
-@output_options
+@with_output
 def command(
     model: Path | None,
     target: str | None,
@@ -41,9 +42,7 @@ def command(
     offline: bool,
     dry_run: bool,
     no_profile: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
+    console: Output,
     **flags: Any,
 ) -> int:
     """Compile MODEL, deploy it, and measure it on the device.
@@ -57,13 +56,12 @@ def command(
     from edgekit.flows.documents import compilation_document, deployed_document
     from edgekit.flows.record import keep_run
 
-    output = Output(as_json=as_json, quiet=quiet, verbose=verbose)
     chosen = choose(config, target=target, device=device, recipe=recipe)
     entry = None if dry_run else chosen.device()
     path = chosen.model(model)
     kind = chosen.bundle_target(path, recipe, flags) if is_bundle(path) else chosen.target(device=entry)
     plan = None if no_profile else plan_from(flags)
-    with keep_run() as run, output.progress() as on_event:
+    with keep_run() as run, console.progress() as on_event:
         if is_bundle(path):
             bundle = Bundle.open(path)
             if entry is None:
@@ -91,5 +89,5 @@ def command(
         else:
             click.echo(f"active  {document['deployment']['active'][:12]} on {entry.name}")
 
-    output.show(document, draw)
+    console.show(document, draw)
     return gate(document)

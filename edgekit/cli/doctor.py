@@ -6,20 +6,20 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli._output import Output, output_options
+from edgekit.cli._options import with_output
+from edgekit.cli._output import Output
 from edgekit.cli._settings import choose, device_option, project_options
 
 
 @click.command()
 @device_option
 @project_options
-@output_options
-def command(device: str | None, config: Path | None, as_json: bool, quiet: bool, verbose: bool) -> None:
+@with_output
+def command(device: str | None, config: Path | None, console: Output) -> None:
     """Say what works here, or on a device, and what to do about the rest."""
     from edgekit.flows.doctor import examine_device, examine_host
 
-    output = Output(as_json=as_json, quiet=quiet, verbose=verbose)
-    with output.progress() as on_event:
+    with console.progress() as on_event:
         if device is None:
             findings = examine_host()
         else:
@@ -36,4 +36,4 @@ def command(device: str | None, config: Path | None, as_json: bool, quiet: bool,
         rows = [("ok" if f.ok else "missing", f.what, f.fact, "" if f.ok else f.remedy or "") for f in findings]
         _render.table("", ("", "what", "found", "to mend it"), rows)
 
-    output.show(document, draw)
+    console.show(document, draw)

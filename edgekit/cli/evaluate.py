@@ -7,21 +7,22 @@ from typing import Any
 
 import click
 
-from edgekit.cli._output import Output, output_options
+from edgekit.cli._options import model_argument, offline_option, with_output
+from edgekit.cli._output import Output
 from edgekit.cli._settings import PATH, SECONDS, choose, data_options, device_option, project_options, target_options
 from edgekit.core.errors import UsageError
 
 
 @click.command()
-@click.argument("model", required=False, type=PATH)
+@model_argument
 @target_options
 @device_option
 @data_options
 @click.option("--reference", type=PATH, help="A float .tflite to compare with, run here.")
 @click.option("--timeout", default=3600.0, type=SECONDS, help="Limit for the whole set, in seconds.")
-@click.option("--offline", is_flag=True, help="Download nothing.")
+@offline_option
 @project_options
-@output_options
+@with_output
 def command(
     model: Path | None,
     target: str | None,
@@ -31,9 +32,7 @@ def command(
     reference: Path | None,
     timeout: float,
     offline: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
+    console: Output,
     **flags: Any,
 ) -> None:
     """Run a whole data set through MODEL on a device; without MODEL through what is active there."""
@@ -41,13 +40,12 @@ def command(
     from edgekit.flows.evaluate import evaluate_model
     from edgekit.flows.record import keep_run
 
-    output = Output(as_json=as_json, quiet=quiet, verbose=verbose)
     chosen = choose(config, target=target, device=device, recipe=recipe)
     entry = chosen.device()
     data = chosen.dataset(flags["eval_data"], "evaluation", flags)
     if data is None:
         raise UsageError("there is nothing to evaluate with", hint="give --eval-data")
-    with keep_run() as run, output.progress() as on_event:
+    with keep_run() as run, console.progress() as on_event:
         _, evaluation = evaluate_model(
             model,
             entry,
@@ -65,4 +63,4 @@ def command(
 
         _render.run_in_full({"schema": document["schema"], "evaluation": document})
 
-    output.show(document, draw)
+    console.show(document, draw)

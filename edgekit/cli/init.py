@@ -6,25 +6,24 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli._output import Output, output_options
+from edgekit.cli._options import model_argument, with_output
+from edgekit.cli._output import Output
 
 
 @click.command()
-@click.argument("model", required=False, type=click.Path(path_type=Path, readable=False))
+@model_argument
 @click.option("-t", "--target", help="Kind of machine.")
 @click.option("--calibration-data", help="Samples to calibrate with.")
 @click.option("--eval-data", help="Labelled samples to judge by.")
 @click.option("--force", is_flag=True, help="Replace an edgekit.toml that is there.")
-@output_options
+@with_output
 def command(
     model: Path | None,
     target: str | None,
     calibration_data: str | None,
     eval_data: str | None,
     force: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
+    console: Output,
 ) -> None:
     """Write an edgekit.toml into this folder; then `edgekit deploy` needs no flags."""
     from edgekit.flows.init import write_project
@@ -33,4 +32,4 @@ def command(
         Path.cwd(), model=model, target=target, calibration=calibration_data, evaluation=eval_data, force=force
     )
     document = {"schema": "edgekit.init/1", "path": str(path)}
-    Output(as_json=as_json, quiet=quiet, verbose=verbose).show(document, lambda: click.echo(f"wrote {path}"))
+    console.show(document, lambda: click.echo(f"wrote {path}"))

@@ -6,26 +6,26 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli._output import Output, output_options
+from edgekit.cli._options import model_argument, with_output
+from edgekit.cli._output import Output
 from edgekit.cli._settings import choose, project_options
 
 
 @click.command()
-@click.argument("model", required=False, type=click.Path(path_type=Path, readable=False))
+@model_argument
 @project_options
-@output_options
-def command(model: Path | None, config: Path | None, as_json: bool, quiet: bool, verbose: bool) -> None:
+@with_output
+def command(model: Path | None, config: Path | None, console: Output) -> None:
     """Show format, size, operators, inputs and outputs of MODEL, and for each target whether it fits."""
     from edgekit.config.targets import list_targets, load_target
     from edgekit.core.units import format_bytes
     from edgekit.flows.inspect import inspect_model
 
-    output = Output(as_json=as_json, quiet=quiet, verbose=verbose)
     chosen = choose(config)
     targets = [
         load_target(name, project_dir=chosen.project_dir) for name in list_targets(project_dir=chosen.project_dir)
     ]
-    with output.progress() as on_event:
+    with console.progress() as on_event:
         document = inspect_model(chosen.model(model), targets, on_event=on_event)
 
     def tensors(specs: list[dict[str, object]]) -> str:
@@ -60,4 +60,4 @@ def command(model: Path | None, config: Path | None, as_json: bool, quiet: bool,
         for warning in document["warnings"]:
             click.echo(f"note: {warning}")
 
-    output.show(document, draw)
+    console.show(document, draw)

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from edgekit.cli._output import Output, output_options
+from edgekit.cli._options import model_argument, offline_option, with_output
+from edgekit.cli._output import Output
 from edgekit.cli._settings import (
     choose,
     data_options,
@@ -20,14 +21,14 @@ from edgekit.cli._settings import (
 
 
 @click.command()
-@click.argument("model", required=False, type=click.Path(path_type=Path, readable=False))
+@model_argument
 @target_options
 @device_option
 @data_options
 @plan_options
-@click.option("--offline", is_flag=True, help="Download nothing.")
+@offline_option
 @project_options
-@output_options
+@with_output
 def command(
     model: Path | None,
     target: str | None,
@@ -35,9 +36,7 @@ def command(
     recipe: str | None,
     config: Path | None,
     offline: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
+    console: Output,
     **flags: Any,
 ) -> None:
     """Measure MODEL on a device: a bundle, or a .tflite as it is; without MODEL what is active there.
@@ -48,10 +47,9 @@ def command(
     from edgekit.flows.profile import profile_model
     from edgekit.flows.record import keep_run
 
-    output = Output(as_json=as_json, quiet=quiet, verbose=verbose)
     chosen = choose(config, target=target, device=device, recipe=recipe)
     entry = chosen.device()
-    with keep_run() as run, output.progress() as on_event:
+    with keep_run() as run, console.progress() as on_event:
         _, measurement = profile_model(
             model,
             entry,
@@ -68,4 +66,4 @@ def command(
 
         _render.run_in_full({"schema": document["schema"], "profile": document})
 
-    output.show(document, draw)
+    console.show(document, draw)

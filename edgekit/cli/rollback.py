@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli._output import Output, output_options
+from edgekit.cli._options import with_output
+from edgekit.cli._output import Output
 from edgekit.cli._settings import choose, device_option, project_options
 
 
@@ -14,17 +15,16 @@ from edgekit.cli._settings import choose, device_option, project_options
 @device_option
 @click.option("--to", help="Digest of the release; the first digits are enough when only one has them.")
 @project_options
-@output_options
-def command(device: str | None, to: str | None, config: Path | None, as_json: bool, quiet: bool, verbose: bool) -> None:
+@with_output
+def command(device: str | None, to: str | None, config: Path | None, console: Output) -> None:
     """Make the previous release of a device active again; nothing is sent."""
     from edgekit.flows.status import roll_back
 
-    output = Output(as_json=as_json, quiet=quiet, verbose=verbose)
     entry = choose(config, device=device).device()
-    with output.progress() as on_event:
+    with console.progress() as on_event:
         document = roll_back(entry, to=to, on_event=on_event)
 
     def draw() -> None:
         click.echo(f"active  {document['active']} on {entry.name}")
 
-    output.show(document, draw)
+    console.show(document, draw)

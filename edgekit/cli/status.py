@@ -6,22 +6,22 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli._output import Output, output_options
+from edgekit.cli._options import with_output
+from edgekit.cli._output import Output
 from edgekit.cli._settings import choose, device_option, project_options
 
 
 @click.command()
 @device_option
 @project_options
-@output_options
-def command(device: str | None, config: Path | None, as_json: bool, quiet: bool, verbose: bool) -> None:
+@with_output
+def command(device: str | None, config: Path | None, console: Output) -> None:
     """Show the active and the previous release of a device, its space and its runtimes."""
     from edgekit.core.units import format_bytes
     from edgekit.flows.status import device_status
 
-    output = Output(as_json=as_json, quiet=quiet, verbose=verbose)
     entry = choose(config, device=device).device()
-    with output.progress() as on_event:
+    with console.progress() as on_event:
         document = device_status(entry, on_event=on_event)
 
     def draw() -> None:
@@ -46,4 +46,4 @@ def command(device: str | None, config: Path | None, as_json: bool, quiet: bool,
         for warning in document["warnings"]:
             click.echo(f"note: {warning}")
 
-    output.show(document, draw)
+    console.show(document, draw)

@@ -6,20 +6,20 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli._output import Output, output_options
+from edgekit.cli._options import with_output
+from edgekit.cli._output import Output
 from edgekit.cli._settings import choose, project_options
 
 
 @click.command()
 @click.argument("name", required=False)
 @project_options
-@output_options
-def command(name: str | None, config: Path | None, as_json: bool, quiet: bool, verbose: bool) -> None:
+@with_output
+def command(name: str | None, config: Path | None, console: Output) -> None:
     """List kinds of machine; with NAME show one, each number with its source."""
     from edgekit.config.targets import list_targets, load_target
     from edgekit.flows.catalogue import target_document
 
-    output = Output(as_json=as_json, quiet=quiet, verbose=verbose)
     project_dir = choose(config).project_dir
     names = [name] if name else list_targets(project_dir=project_dir)
     documents = [target_document(load_target(each, project_dir=project_dir)) for each in names]
@@ -48,6 +48,6 @@ def command(name: str | None, config: Path | None, as_json: bool, quiet: bool, v
         _render.facts("sources", documents[0]["sources"])
 
     if name:
-        output.show({"schema": "edgekit.target/1", **documents[0]}, draw_one)
+        console.show({"schema": "edgekit.target/1", **documents[0]}, draw_one)
     else:
-        output.show({"schema": "edgekit.targets/1", "targets": documents}, draw_all)
+        console.show({"schema": "edgekit.targets/1", "targets": documents}, draw_all)

@@ -36,7 +36,10 @@ class ModelSection(Section):
 class DataSection(Section):
     """Samples to calibrate with and to judge by; data sets are written as for `--calibration-data`."""
 
-    calibration: Text | None = Field(default=None, description="data set for calibration")
+    calibration: Text | None = Field(
+        default=None, description="data set for calibration; the training samples when it is left out"
+    )
+    training: Text | None = Field(default=None, description="data set that recipes with training steps train on")
     evaluation: Text | None = Field(default=None, description="data set for accuracy")
     representative_samples: Count = Field(default=REPRESENTATIVE_SAMPLES, description="samples taken to calibrate")
     seed: Seed = Field(default=0, description="of every random choice")
@@ -81,7 +84,7 @@ class Project:
     Attributes:
         path: the file.
         model: the model, None when the file names none.
-        calibration, evaluation: data sets, as `edgekit.data.load_dataset` takes them.
+        calibration, training, evaluation: data sets, as `edgekit.data.load_dataset` takes them.
         representative_samples: how many samples calibrate.
         seed: of every random choice.
         labels: text file with one class name a line.
@@ -93,6 +96,7 @@ class Project:
     path: Path
     model: Path | None = None
     calibration: str | None = None
+    training: str | None = None
     evaluation: str | None = None
     representative_samples: int = REPRESENTATIVE_SAMPLES
     seed: int = 0
@@ -144,6 +148,7 @@ def load_project(path: Path) -> Project:
         path=path.resolve(),
         model=None if file.model is None else folder / file.model.path,
         calibration=_dataset(data.calibration, folder),
+        training=_dataset(data.training, folder),
         evaluation=_dataset(data.evaluation, folder),
         representative_samples=data.representative_samples,
         seed=data.seed,

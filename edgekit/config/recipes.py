@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from edgekit.config._fields import File, Section, Text, Word
 from edgekit.config._shelf import Shelf
@@ -20,6 +20,19 @@ class StepSection(Section):
 
     pass_name: Word = Field(alias="pass", description="name of the pass")
     params: dict[Word, Any] = Field(default={}, description="what the pass takes; it checks them itself")
+    choices: dict[Word, Annotated[list[Any], Field(min_length=1, max_length=32)]] = Field(
+        default={},
+        description="parameters with the values to try under --max-drop, the most aggressive first; several "
+        "parameters change together. Without --max-drop the first values count",
+    )
+
+    @model_validator(mode="after")
+    def _choices_go_together(self) -> Self:
+        if twice := sorted(self.params.keys() & self.choices.keys()):
+            raise ValueError(f"{twice[0]} is in params and in choices; leave one of them out")
+        if len({len(values) for values in self.choices.values()}) > 1:
+            raise ValueError("the lists under choices differ in length, and their values are taken together")
+        return self
 
 
 class RecipeFile(File):
@@ -48,7 +61,14 @@ def load_recipe(name_or_path: str | Path, *, project_dir: Path | None = None) ->
         name=path.stem,
         summary=file.summary,
         when=file.when,
-        steps=tuple(Step(pass_name=step.pass_name, params=step.params) for step in file.steps),
+        steps=tuple(
+            Step(
+                pass_name=step.pass_name,
+                params=step.params,
+                choices={name: tuple(values) for name, values in step.choices.items()},
+            )
+            for step in file.steps
+        ),
     )
 
 

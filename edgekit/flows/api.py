@@ -22,11 +22,12 @@ from edgekit.core.target import Target
 from edgekit.data import load_dataset
 from edgekit.device.client import DeviceClient
 from edgekit.device.connect import connect
-from edgekit.flows.compile import CompileRequest, compile_model
+from edgekit.flows.compile import compile_model
 from edgekit.flows.deploy import Deployment, activate
 from edgekit.flows.evaluate import evaluate
 from edgekit.flows.inventory import inventory
 from edgekit.flows.profile import measure
+from edgekit.flows.request import CompileRequest
 from edgekit.flows.runtime import check_machine, ensure_runtime
 from edgekit.flows.subject import Subject, active_on, from_file
 from edgekit.flows.workspace import Workspace, workspace
@@ -40,6 +41,9 @@ def compile(  # noqa: A001 -- the field's word, and the module's name keeps it a
     target: str | Target,
     recipe: str | None = None,
     calibration_data: Data | None = None,
+    train_data: Dataset | str | None = None,
+    eval_data: Dataset | str | None = None,
+    max_drop: float | None = None,
     preprocessing: Preprocessing | None = None,
     output: str | Path | None = None,
     seed: int = 0,
@@ -48,10 +52,13 @@ def compile(  # noqa: A001 -- the field's word, and the module's name keeps it a
     """Compress a model for a target.
 
     Args:
-        model: a Keras 3 file, a SavedModel folder or a .tflite.
+        model: a Keras file, a SavedModel folder or a .tflite.
         target: name, path of a TOML file, or a Target.
         recipe: name or path; None takes the target's own.
         calibration_data: typical samples: what `--calibration-data` takes, or an array of shape [samples, ...].
+        train_data: samples for recipes that train.
+        eval_data: labelled samples that the accuracy is measured on.
+        max_drop: the accuracy budget, 0.01 is one point; needs `eval_data`.
         preprocessing: applied to data that is loaded from a file.
         output: the bundle; None makes `<model>-<target>.edgekit` in the working folder.
         seed: of the choice of samples.
@@ -68,6 +75,9 @@ def compile(  # noqa: A001 -- the field's word, and the module's name keeps it a
         target=target if isinstance(target, Target) else load_target(target, project_dir=Path.cwd()),
         recipe=None if recipe is None else load_recipe(recipe, project_dir=Path.cwd()),
         calibration=_dataset(calibration_data, None, preprocessing),
+        training=_dataset(train_data, None, preprocessing),
+        evaluation=_dataset(eval_data, None, preprocessing),
+        max_drop=max_drop,
         output=None if output is None else Path(output),
         seed=seed,
     )

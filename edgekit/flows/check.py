@@ -14,7 +14,7 @@ from edgekit.core.events import OnEvent, ignore
 from edgekit.data import check_against_model, check_labels
 from edgekit.flows.accuracy import classifies
 from edgekit.flows.chain import AS_IS, check_chain, float_pass, needs_data
-from edgekit.flows.compile import CompileRequest
+from edgekit.flows.request import CompileRequest
 from edgekit.flows.workspace import Workspace, workspace
 from edgekit.passes._base import PassContext
 from edgekit.sources._base import load_source
@@ -45,7 +45,7 @@ def check_request(request: CompileRequest, *, on_event: OnEvent = ignore) -> dic
         recipe = request.recipe or load_recipe(AS_IS if compressed else request.target.recipe)
         check_chain(recipe, request.target, source.format)
         checked.append(f"recipe {recipe.name}: {recipe.summary}")
-        if needs_data(recipe) and request.calibration is None:
+        if needs_data(recipe) and request.calibration is None and request.training is None:
             raise InputError(
                 f"recipe {recipe.name!r} calibrates, so it needs a representative dataset",
                 hint="give --calibration-data",

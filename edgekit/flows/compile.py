@@ -5,64 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from edgekit import __version__
 from edgekit.bundle.manifest import Compatible, FileEntry, Golden, Manifest
 from edgekit.bundle.pack import SUFFIX, Bundle, is_bundle, write_bundle
-from edgekit.config.recipes import load_recipe
 from edgekit.core.artifact import Artifact
-from edgekit.core.dataset import Dataset
 from edgekit.core.digest import sha256_bytes
-from edgekit.core.errors import EdgekitError, InputError, MeasurementError, UnsupportedError
+from edgekit.core.errors import InputError, MeasurementError, UnsupportedError
 from edgekit.core.events import OnEvent, ignore
-from edgekit.core.measurement import Accuracy, Provenance
-from edgekit.core.recipe import Recipe, StepRecord
-from edgekit.core.registry import PASSES
-from edgekit.core.target import Runtime, Target
+from edgekit.core.measurement import Accuracy
+from edgekit.core.recipe import Step, StepMetrics, StepRecord
+from edgekit.core.target import Runtime
 from edgekit.core.verdict import Verdict
-from edgekit.data import check_against_model
-from edgekit.flows import localhost
-from edgekit.flows.accuracy import accuracy, classifies
+from edgekit.flows.accuracy import classifies
+from edgekit.flows.budgeted import Found, search
 from edgekit.flows.budgets import judge
-from edgekit.flows.chain import AS_IS, check_chain, float_pass, lineage, needs_data
+from edgekit.flows.chain import lineage
 from edgekit.flows.fit import fit
 from edgekit.flows.golden import record_golden
-from edgekit.flows.samples import model_inputs
+from edgekit.flows.localhost import host_runner
+from edgekit.flows.metrics import Meter, is_measurable, with_metrics
+from edgekit.flows.prepare import Preparation
+from edgekit.flows.request import CompileRequest
+from edgekit.flows.trials import Bench, Budget, run_steps, settled
 from edgekit.flows.workspace import Workspace, workspace
-from edgekit.passes._base import PassContext
-from edgekit.sources._base import load_source
-
-
-@dataclass(frozen=True, kw_only=True)
-class CompileRequest:
-    """What to compile.
-
-    Attributes:
-        model: the user's file or folder.
-        target: where it will run.
-        recipe: None takes the target's own, or no step at all for a model that is compressed already.
-        calibration: preprocessed samples; the representative dataset is drawn from them.
-        evaluation: preprocessed samples with labels, for the accuracy before and after.
-        output: the bundle; None makes `<model>-<target>.edgekit` in the working folder.
-        representative_samples: how many of the calibration samples are used.
-        seed: of that choice.
-        input_shape: sizes of the only input, the batch first; for a model of a framework that leaves them open.
-        strict: what would be a warning is an error.
-        timeout_s: limit for each conversion.
-    """
-
-    model: Path
-    target: Target
-    recipe: Recipe | None = None
-    calibration: Dataset | None = None
-    evaluation: Dataset | None = None
-    output: Path | None = None
-    representative_samples: int = 100
-    seed: int = 0
-    input_shape: tuple[int, ...] | None = None
-    strict: bool = False
-    timeout_s: float = 1800.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,10 +43,13 @@ class Compilation:
         runtime: name of the runner that will load it.
         steps: one record a pass.
         bundle: the file that can be deployed.
+        reference_metrics: what the reference is, None where there is none.
         accuracy_float: of the reference on this computer, None without labels.
         accuracy_artifact: of the artifact on this computer, None without labels.
         verdicts: one for each budget that is set.
         warnings: what looks wrong but does not have to be.
+        budget: the accuracy budget, None for none.
+        found: how it was kept.
     """
 
     source: Artifact
@@ -95,6 +64,9 @@ class Compilation:
     accuracy_artifact: Accuracy | None
     verdicts: tuple[Verdict, ...]
     warnings: tuple[str, ...]
+    reference_metrics: StepMetrics | None = None
+    budget: Budget | None = None
+    found: Found | None = None
 
     @property
     def cache_hit(self) -> bool:
@@ -106,9 +78,11 @@ def compile_model(request: CompileRequest, on_event: OnEvent = ignore) -> Compil
     """Compile a model.
 
     Raises:
+        UsageError: an accuracy budget without evaluation data.
         InputError: a file or data set cannot be used.
         VerificationError: the model is unsafe to open.
         UnsupportedError: the model, the recipe and the target do not go together.
+        GateFailedError: no variant of the recipe keeps the accuracy budget; nothing is written.
         StorageError: the disk is full; no half bundle is left.
     """
     with workspace(on_event) as tools:
@@ -122,130 +96,85 @@ class _Compiler:
         self._request = request
         self._tools = tools
         self._target = request.target
-        self._calibration = request.calibration
-        self._evaluation = request.evaluation
-        self._warnings: list[str] = []
 
     def run(self) -> Compilation:
-        request, tools = self._request, self._tools
+        request = self._request
         _check_output(request)
-        tools.tell("source", f"reading {request.model}")
-        source, warnings = load_source(request.model, work=tools.work, isolate=tools.isolate)
-        self._warn(warnings, UnsupportedError)
-        if request.input_shape is not None and source.format == "tflite":
-            raise InputError(
-                f"{request.model} is a .tflite, whose shapes are fixed",
-                hint="leave out --input-shape",
-            )
-        compressed = source.format == "tflite" and not self._facts(source)["has_float_weights"]
-        recipe = self._recipe(compressed)
-        check_chain(recipe, self._target, source.format)
-        reference = None if compressed else self._reference(source)
-        self._fit_data(source if reference is None else reference)
-        context = self._context(self._representative(recipe))
-        artifacts, steps = self._steps(source, recipe, context)
+        made = self._made = Preparation(request, self._tools)
+        meter = made.meter()
+        found = self._search(meter)
+        if found is None:
+            steps = settled(made.recipe)
+            artifacts, records = run_steps(made.source, steps, made.context)
+        else:
+            steps, artifacts, records = found.trial.steps, found.trial.artifacts, found.trial.records
         artifact = artifacts[-1]
         runtime = self._check_fit(artifact)
         golden, files = record_golden(
-            artifact, context.representative or self._evaluation, runner=host_runner(runtime.name), tools=tools
+            artifact,
+            made.context.representative or made.evaluation,
+            runner=host_runner(runtime.name),
+            tools=self._tools,
         )
-        before, after = self._accuracy(reference, runtime), self._accuracy(artifact, runtime)
-        bundle = self._bundle(recipe, artifacts, runtime, golden, files)
+        if made.context.representative is None and made.evaluation is None:
+            made.warnings.append("SYNTHETIC: the golden inputs are random numbers, as no data was given")
+        before, after = self._accuracy(made.reference, meter), self._accuracy(artifact, meter)
+        reference_metrics = None
+        if all(map(is_measurable, artifacts)):
+            records = with_metrics(artifacts, records, meter)
+            reference_metrics = None if made.reference is None else meter.weighed(made.reference).metrics
+        bundle = self._bundle(steps, artifacts, runtime, golden, files)
         return Compilation(
-            source=source,
-            reference=reference,
+            source=made.source,
+            reference=made.reference,
             artifact=artifact,
             target=self._target.name,
-            recipe=recipe.name,
+            recipe=made.recipe.name,
             runtime=runtime.name,
-            steps=steps,
+            steps=records,
             bundle=bundle,
             accuracy_float=before,
             accuracy_artifact=after,
-            verdicts=judge(
-                self._target.budgets,
-                size_bytes=artifact.size_bytes,
-                reference=before,
-                accuracy=after,
-                measurement=None,
-            ),
-            warnings=tuple(self._warnings),
+            verdicts=self._verdicts(artifact, before, after, found),
+            warnings=tuple(made.warnings),
+            reference_metrics=reference_metrics,
+            budget=self._budget,
+            found=found,
         )
 
-    def _warn(self, texts: Sequence[str], error: type[EdgekitError]) -> None:
-        if texts and self._request.strict:
-            raise error("; ".join(texts), hint="mend it, or leave out --strict to be warned only")
-        self._warnings += texts
-
-    def _facts(self, artifact: Artifact) -> dict[str, Any]:
-        what = f"reading {artifact.path.name}"
-        facts: dict[str, Any] = self._tools.isolate.call(
-            "edgekit.flows._child:facts", {"path": str(artifact.path)}, what=what
-        )
-        return facts
-
-    def _recipe(self, compressed: bool) -> Recipe:
-        if self._request.recipe is not None:
-            return self._request.recipe
-        return load_recipe(AS_IS if compressed else self._target.recipe)
-
-    def _reference(self, source: Artifact) -> Artifact | None:
-        converter = float_pass(source.format)
-        if converter is None:
+    @property
+    def _budget(self) -> Budget | None:
+        request = self._request
+        if request.max_drop is None:
             return None
-        self._tools.tell("convert", "converting to float32 .tflite, the reference")
-        reference: Artifact
-        reference, _ = converter.run(source, {}, self._context(None))
-        return reference
+        return Budget(max_drop=request.max_drop, confidence=request.confidence)
 
-    def _fit_data(self, model: Artifact) -> None:
-        if self._calibration is not None:
-            self._calibration = check_against_model(self._calibration, model.inputs)
-            self._warn([f"calibration data: {text}" for text in self._calibration.warnings], InputError)
-        if self._evaluation is not None:
-            self._evaluation = check_against_model(self._evaluation, model.inputs)
-            self._warn([f"evaluation data: {text}" for text in self._evaluation.warnings], InputError)
-        if self._calibration is not None and self._evaluation is not None:
-            shared = self._calibration.overlap(self._evaluation)
-            if shared:
-                text = f"{shared} calibration samples are in the evaluation set too"
-                self._warn((text,), MeasurementError)
+    def _search(self, meter: Meter) -> Found | None:
+        """The variant of the recipe that keeps the accuracy budget, None without a budget."""
+        made, budget = self._made, self._budget
+        if budget is None or made.reference is None:
+            return None
+        found = search(made.recipe, Bench(source=made.source, reference=made.reference, meter=meter, budget=budget))
+        made.warn(found.warnings, MeasurementError)
+        return found
 
-    def _representative(self, recipe: Recipe) -> Dataset | None:
-        if self._calibration is not None:
-            return self._calibration.representative(self._request.representative_samples, self._request.seed)
-        if needs_data(recipe):
-            raise InputError(
-                f"recipe {recipe.name!r} calibrates, so it needs a representative dataset",
-                hint="give 100 to 500 typical samples with --calibration-data, or choose --recipe dynamic",
-            )
-        return None
-
-    def _context(self, representative: Dataset | None) -> PassContext:
-        return PassContext(
-            isolate=self._tools.isolate,
-            cache=self._tools.cache,
-            work=self._tools.work,
-            target=self._target,
-            representative=representative,
-            timeout_s=self._request.timeout_s,
-            input_shape=self._request.input_shape,
+    def _verdicts(
+        self, artifact: Artifact, before: Accuracy | None, after: Accuracy | None, found: Found | None
+    ) -> tuple[Verdict, ...]:
+        """The target's and the project's budgets; the accuracy budget of this run takes the place of theirs."""
+        judged = judge(
+            self._target.budgets, size_bytes=artifact.size_bytes, reference=before, accuracy=after, measurement=None
         )
-
-    def _steps(
-        self, source: Artifact, recipe: Recipe, context: PassContext
-    ) -> tuple[list[Artifact], tuple[StepRecord, ...]]:
-        artifacts, records = [source], []
-        for place, step in enumerate(recipe.steps):
-            self._tools.tell("compile", f"{step.pass_name}", done=place, total=len(recipe.steps))
-            artifact, record = PASSES.load(step.pass_name).run(artifacts[-1], step.params, context)
-            artifacts.append(artifact)
-            records.append(record)
-        return artifacts, tuple(records)
+        if found is None:
+            return judged
+        return (*(verdict for verdict in judged if verdict.metric != "accuracy_drop"), found.trial.verdict)
 
     def _check_fit(self, artifact: Artifact) -> Runtime:
         verdict = fit(
-            self._facts(artifact), artifact_format=artifact.format, size_bytes=artifact.size_bytes, target=self._target
+            self._made.facts(artifact),
+            artifact_format=artifact.format,
+            size_bytes=artifact.size_bytes,
+            target=self._target,
         )
         runtime = self._target.runtime_for(artifact.format)
         if not verdict.ok or runtime is None:
@@ -256,33 +185,36 @@ class _Compiler:
             )
         return runtime
 
-    def _accuracy(self, artifact: Artifact | None, runtime: Runtime) -> Accuracy | None:
-        data = self._evaluation
+    def _accuracy(self, artifact: Artifact | None, meter: Meter) -> Accuracy | None:
+        data = self._made.evaluation
         if artifact is None or data is None or data.labels is None:
             return None
         if not classifies(artifact.outputs):
             self._note_no_classes(artifact)
             return None
-        inputs = model_inputs(data, artifact.inputs)
-        outputs = localhost.outputs(artifact, inputs, runtime=host_runner(runtime.name), tools=self._tools)
-        return accuracy(outputs[0], data, provenance=Provenance.MEASURED)
+        return meter.accuracy(artifact)
 
     def _note_no_classes(self, artifact: Artifact) -> None:
         shapes = ", ".join(str(list(spec.shape)) for spec in artifact.outputs)
         text = f"no accuracy: outputs of shape {shapes} are not the scores of at least two classes"
-        if text not in self._warnings:
-            self._warnings.append(text)
+        if text not in self._made.warnings:
+            self._made.warnings.append(text)
 
     def _bundle(
-        self, recipe: Recipe, artifacts: Sequence[Artifact], runtime: Runtime, golden: Golden, files: dict[str, bytes]
+        self,
+        steps: Sequence[Step],
+        artifacts: Sequence[Artifact],
+        runtime: Runtime,
+        golden: Golden,
+        files: dict[str, bytes],
     ) -> Bundle:
-        request, artifact = self._request, artifacts[-1]
+        request, made, artifact = self._request, self._made, artifacts[-1]
         name = f"model.{artifact.format}"
         files = {name: artifact.path.read_bytes(), **files}
         manifest = Manifest(
             kind="model",
             target=self._target.name,
-            recipe=recipe.name,
+            recipe=self._made.recipe.name,
             runtime=runtime.name,
             files={path: FileEntry(sha256=sha256_bytes(data), size=len(data)) for path, data in files.items()},
             model=name,
@@ -296,10 +228,11 @@ class _Compiler:
                 "model_name": request.model.name,
                 "inputs": [spec.as_json() for spec in artifact.inputs],
                 "outputs": [spec.as_json() for spec in artifact.outputs],
-                "calibration": None if self._calibration is None else self._calibration.digest,
+                "calibration": None if made.calibration is None else made.calibration.digest,
+                "training": None if made.training is None else made.training.digest,
                 "representative_samples": request.representative_samples,
                 "seed": request.seed,
-                "steps": [{"pass": step.pass_name, "params": dict(step.params)} for step in recipe.steps],
+                "steps": [{"pass": step.pass_name, "params": dict(step.params)} for step in steps],
             },
             created_by=f"edgekit {__version__}",
         )
@@ -317,12 +250,3 @@ def _check_output(request: CompileRequest) -> None:
     path = _output_path(request)
     if path.exists() and not is_bundle(path) and (path.is_dir() or path.stat().st_size):
         raise InputError(f"{path} is there, and it is no bundle", hint="choose another --output")
-
-
-_STAND_INS = {"tflite_runtime": "litert"}
-"""tflite-runtime and LiteRT load the same files, but need different NumPys; one of them is enough here."""
-
-
-def host_runner(runtime: str) -> str:
-    """The runner that stands in for a target's runtime on this computer."""
-    return _STAND_INS.get(runtime, runtime)

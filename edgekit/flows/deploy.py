@@ -17,9 +17,10 @@ from edgekit.data import check_against_model, check_labels
 from edgekit.device.client import DeviceClient
 from edgekit.device.connect import connect
 from edgekit.flows.budgets import judge_deployed
-from edgekit.flows.compile import Compilation, CompileRequest, compile_model
+from edgekit.flows.compile import Compilation, compile_model
 from edgekit.flows.evaluate import evaluate
 from edgekit.flows.profile import measure
+from edgekit.flows.request import CompileRequest
 from edgekit.flows.runtime import check_machine, ensure_runtime
 from edgekit.flows.subject import Subject, from_bundle
 from edgekit.flows.workspace import Workspace, workspace

@@ -12,7 +12,7 @@ from edgekit.core.statistics import PERCENTILE_MINIMUM, median_interval, percent
 if TYPE_CHECKING:
     from edgekit.core.artifact import Artifact
     from edgekit.core.measurement import Accuracy, Evaluation, Measurement
-    from edgekit.core.recipe import StepRecord
+    from edgekit.core.recipe import StepMetrics, StepRecord
     from edgekit.core.verdict import Verdict
     from edgekit.flows.compile import Compilation
     from edgekit.flows.deploy import Deployed
@@ -25,7 +25,9 @@ def compilation_document(compilation: Compilation) -> dict[str, Any]:
         "schema": "edgekit.compile/1",
         "source": _artifact(compilation.source) | {"path": compilation.bundle.manifest.facts.get("model_name")},
         "artifact": _artifact(compilation.artifact),
-        "reference": None if compilation.reference is None else _artifact(compilation.reference),
+        "reference": None
+        if compilation.reference is None
+        else _artifact(compilation.reference) | _weights(compilation.reference_metrics),
         "bundle": {"path": str(bundle.path), "sha256": bundle.digest, "size_bytes": Path(bundle.path).stat().st_size},
         "target": compilation.target,
         "recipe": compilation.recipe,
@@ -36,6 +38,7 @@ def compilation_document(compilation: Compilation) -> dict[str, Any]:
             "float": accuracy_document(compilation.accuracy_float),
             "artifact": accuracy_document(compilation.accuracy_artifact),
         },
+        **_search(compilation),
         "verdicts": verdict_documents(compilation.verdicts),
         "warnings": list(compilation.warnings),
     }
@@ -152,7 +155,47 @@ def _artifact(artifact: Artifact) -> dict[str, Any]:
     }
 
 
+def _search(compilation: Compilation) -> dict[str, Any]:
+    """How the accuracy budget was kept; nulls and empty lists without one."""
+    found, budget = compilation.found, compilation.budget
+    if found is None or budget is None:
+        return {"budget": None, "trials": [], "sensitivity": []}
+    return {
+        "budget": {
+            "max_drop": budget.max_drop,
+            "confidence": budget.confidence,
+            "drop": found.trial.pairs.drop,
+            "outcome": str(found.trial.verdict.outcome),
+            "settings": dict(found.trial.settings),
+            "kept": [kept.as_json() for kept in found.kept],
+            "kept_weights": found.kept_weights,
+            "kept_macs": found.kept_macs,
+            "cost_bytes": found.cost_bytes,
+        },
+        "trials": [trial.as_json(budget.confidence) for trial in found.trials],
+        "sensitivity": [entry.as_json() for entry in found.sensitivities],
+    }
+
+
+def _weights(metrics: StepMetrics | None) -> dict[str, Any]:
+    """What a model is as it would be shipped; empty where nobody looked."""
+    if metrics is None:
+        return {}
+    return {
+        "size_bytes": metrics.size_bytes,
+        "zip_bytes": metrics.zip_bytes,
+        "gzip_bytes": metrics.gzip_bytes,
+        "parameters": metrics.parameters,
+        "sparsity": metrics.sparsity,
+        "unique_weights": metrics.unique_weights,
+        "macs": metrics.macs,
+        "activation_bytes": metrics.activation_bytes,
+        "accuracy": accuracy_document(metrics.accuracy),
+    }
+
+
 def _step(record: StepRecord) -> dict[str, Any]:
+    """One step; its sizes are those of the .tflite that would be shipped, `file_bytes` is the step's own file."""
     return {
         "pass": record.pass_name,
         "params": dict(record.params),
@@ -162,4 +205,8 @@ def _step(record: StepRecord) -> dict[str, Any]:
         "zip_bytes": record.zip_bytes,
         "sha256": record.digest,
         "versions": dict(record.versions),
+        "file_bytes": record.size_bytes,
+        "notes": list(record.notes),
+        "gain": None if record.metrics is None else record.metrics.gain,
+        **_weights(record.metrics),
     }

@@ -19,7 +19,7 @@ from edgekit.device.client import DeviceClient, RunOptions
 from edgekit.device.connect import connect
 from edgekit.flows import localhost
 from edgekit.flows.accuracy import accuracy, agreement
-from edgekit.flows.compile import host_runner
+from edgekit.flows.localhost import host_runner
 from edgekit.flows.profile import provenance_of
 from edgekit.flows.runtime import ensure_runtime
 from edgekit.flows.samples import model_inputs

@@ -18,6 +18,14 @@ from edgekit.passes._base import tool_version
 
 _RUNTIME_DISTRIBUTIONS = ("ai-edge-litert", "numpy")
 
+_STAND_INS = {"tflite_runtime": "litert"}
+"""tflite-runtime and LiteRT load the same files, but need different NumPys; one of them is enough here."""
+
+
+def host_runner(runtime: str) -> str:
+    """The runner that stands in for a target's runtime on this computer."""
+    return _STAND_INS.get(runtime, runtime)
+
 
 def outputs(
     artifact: Artifact, inputs: Sequence[NDArray[Any]], *, runtime: str, tools: Workspace, kernels: str = "default"

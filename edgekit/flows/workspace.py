@@ -49,6 +49,16 @@ class Workspace:
 
         return self.stack.enter_context(connect(LOCALHOST))
 
+    @cached_property
+    def user_isolate(self) -> Isolate:
+        """A child process that may import the user's own modules; it starts with its first call."""
+        return self.stack.enter_context(Isolate(user_code=True))
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where a training that was interrupted goes on from, beside the cache."""
+        return default_root().parent / "checkpoints"
+
     def tell(self, phase: str, message: str, *, done: int | None = None, total: int | None = None) -> None:
         """Send one event."""
         self.on_event(Event(phase=phase, message=message, done=done, total=total))

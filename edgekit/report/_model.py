@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from edgekit.core.measurement import Measurement, Provenance
-from edgekit.report import _plots, _wording
+from edgekit.report import _compression, _plots, _wording
 from edgekit.report._document import Part, printable
 from edgekit.report._page import Facts, ReportPage, Row, Section
 
@@ -27,14 +27,14 @@ def build_page(document: Mapping[str, Any], measurement: Measurement | None = No
     """
     part = Part(document)
     sections = [_size(part), _accuracy(part), _latency(part, measurement), _memory(part), _deployment(part)]
-    sections.append(_budgets(part))
+    sections += [_budgets(part), *_compression.sections(part)]
     return ReportPage(
         title=_title(part),
         subtitle=_subtitle(part),
         failure=_failure(part),
         remarks=_remarks(part),
         headline=tuple(
-            row for section, starts in zip(sections, _HEADLINES, strict=True) for row in _headline(section, starts)
+            row for section, starts in zip(sections, _HEADLINES, strict=False) for row in _headline(section, starts)
         ),
         sections=tuple(section for section in sections if section),
         facts=tuple(facts for facts in _facts(part) if facts.entries),
@@ -61,8 +61,11 @@ def _device(part: Part) -> str | None:
 
 
 def _title(part: Part) -> str:
-    path = part["source"]["path"].text() or part["bundle"]["path"].text()
     device, target = _device(part), part["target"].text(80)
+    if compared := part["float"]["path"].text():
+        artifact = part["artifact"]["path"].text() or "an artifact"
+        return f"{PurePath(artifact).name} against {PurePath(compared).name}"
+    path = part["source"]["path"].text() or part["bundle"]["path"].text()
     where = f" on {device}" if device else f" for {target}" if target else ""
     return f"{PurePath(path).name if path else 'run'}{where}"
 
@@ -89,6 +92,8 @@ def _remarks(part: Part) -> tuple[str, ...]:
 
 
 def _size(part: Part) -> Section | None:
+    if part["float"]:  # a comparison has its own table
+        return None
     rows = _wording.size_rows(part)
     plot, table = _plots.size_plot(part), _plots.steps_table(part)
     return Section(title="Size", rows=tuple(rows), plot=plot, table=table) if rows or table else None

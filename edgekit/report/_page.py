@@ -108,7 +108,63 @@ class LatencyPlot:
     processes: tuple[Process, ...]
 
 
-Plot = SizePlot | AccuracyPlot | LatencyPlot
+@dataclass(frozen=True, kw_only=True)
+class Amount:
+    """A number that is not negative, as a length and as text; the muted one is what others are held against."""
+
+    label: str
+    value: float
+    text: str
+    is_muted: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class AmountPlot:
+    """One bar an amount, all from zero."""
+
+    title: str
+    bars: tuple[Amount, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tradeoff:
+    """A model by what its transfer costs and how often it is right.
+
+    Attributes:
+        label: what it is.
+        text: both figures.
+        size_bytes: of the transfer.
+        value, low, high: share of correct answers with its 95 % interval, all 0..1.
+        is_muted: the float model, which others are held against.
+    """
+
+    label: str
+    text: str
+    size_bytes: int
+    value: float
+    low: float
+    high: float
+    is_muted: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TradeoffPlot:
+    """Accuracy against bytes.
+
+    Attributes:
+        title: says which bytes.
+        points: the model after each step, numbered in the plot.
+        tried: variants that were tried and not taken, as (bytes, share of correct answers).
+        limit: the least share that the budget allows, None without a budget.
+    """
+
+    title: str
+    points: tuple[Tradeoff, ...]
+    tried: tuple[tuple[int, float], ...] = ()
+    limit: float | None = None
+
+
+Plot = SizePlot | AccuracyPlot | LatencyPlot | AmountPlot | TradeoffPlot
 
 
 @dataclass(frozen=True, kw_only=True)

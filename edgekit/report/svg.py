@@ -1,4 +1,4 @@
-"""The three plots as inline SVG: no script, no network, colours from the page's style sheet."""
+"""The plots as inline SVG: no script, no network, colours from the page's style sheet."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import math
 from html import escape
 from typing import TYPE_CHECKING
 
-from edgekit.core.units import format_ns
-from edgekit.report._page import AccuracyPlot, LatencyPlot, Plot, SizePlot
+from edgekit.core.units import format_bytes, format_ns
+from edgekit.report._page import AccuracyPlot, AmountPlot, LatencyPlot, Plot, SizePlot, TradeoffPlot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _WIDTH = 420.0
 _ROW = 40.0
@@ -18,13 +18,23 @@ _AXIS = 28.0
 _LABEL_LIMIT = 40
 _LEFT, _RIGHT = 28.0, 44.0  # room of the latency plot for process numbers and for samples beyond the axis
 _TICKS = 4
+_INDENT, _PLOT_HEIGHT, _LINE = 52.0, 190.0, 20.0  # of the trade-off plot: room for shares, its height, its list
 
 
 def draw(plot: Plot) -> str:
     """A plot as one `<svg>` element with a title and a description."""
-    if isinstance(plot, SizePlot):
-        return _sizes(plot)
-    return _accuracy(plot) if isinstance(plot, AccuracyPlot) else _latency(plot)
+    match plot:
+        case SizePlot():
+            bars = [(bar.label, bar.text, float(bar.size_bytes), number == 0) for number, bar in enumerate(plot.bars)]
+            return _bars(plot.title, bars)
+        case AmountPlot():
+            return _bars(plot.title, [(bar.label, bar.text, bar.value, bar.is_muted) for bar in plot.bars])
+        case AccuracyPlot():
+            return _accuracy(plot)
+        case TradeoffPlot():
+            return _tradeoff(plot)
+        case LatencyPlot():
+            return _latency(plot)
 
 
 def ticks(low: float, high: float) -> list[float]:
@@ -35,18 +45,58 @@ def ticks(low: float, high: float) -> list[float]:
     return [step * number for number in range(math.ceil(low / step), math.floor(high / step * (1 + 1e-12)) + 1)]
 
 
-def _sizes(plot: SizePlot) -> str:
-    largest = max(bar.size_bytes for bar in plot.bars) or 1
+def _bars(title: str, bars: Sequence[tuple[str, str, float, bool]]) -> str:
+    """Horizontal bars from zero: label, text, value, whether it is muted."""
+    largest = max(value for _, _, value, _ in bars) or 1
     parts = []
-    for number, bar in enumerate(plot.bars):
-        top, width = number * _ROW, max(_WIDTH * bar.size_bytes / largest, 1.0)
-        kind = "muted" if number == 0 else "bar"
+    for number, (label, text, value, is_muted) in enumerate(bars):
+        top, width = number * _ROW, max(_WIDTH * value / largest, 1.0)
+        kind = "muted" if is_muted else "bar"
         parts += [
-            *_labels(bar.label, bar.text, top),
+            *_labels(label, text, top),
             f'<rect class="{kind}" y="{top + 20:g}" {_size(width, 12)} rx="2"/>',
         ]
-    described = "; ".join(f"{bar.label}: {bar.text}" for bar in plot.bars)
-    return _svg(plot.title, described, len(plot.bars) * _ROW, parts)
+    described = "; ".join(f"{label}: {text}" for label, text, _, _ in bars)
+    return _svg(title, described, len(bars) * _ROW, parts)
+
+
+def _tradeoff(plot: TradeoffPlot) -> str:
+    """Bytes from zero to the right, accuracy upwards; numbers in the plot, their words in a list below."""
+    shares = [value for point in plot.points for value in (point.low, point.high)]
+    shares += [plot.limit] if plot.limit is not None else []
+    room = 0.15 * (max(shares) - min(shares)) + 0.002
+    low, high = max(min(shares) - room, 0.0), min(max(shares) + room, 1.0)
+    tried = [(size, share) for size, share in plot.tried if low <= share <= high]
+    largest = 1.06 * max([point.size_bytes for point in plot.points] + [size for size, _ in tried])
+
+    def x(size_bytes: float) -> float:
+        return _INDENT + size_bytes / largest * (_WIDTH - _INDENT - 12)
+
+    def y(share: float) -> float:
+        return 8 + (high - share) / (high - low) * (_PLOT_HEIGHT - 8)
+
+    unit = 1024 if largest >= 4096 else 1  # round numbers of the unit that they are written in
+    sizes = [unit * size for size in ticks(0.0, largest / unit)]
+    parts = _grid(sizes, x, _PLOT_HEIGHT, lambda size: format_bytes(round(size)))
+    for value in ticks(low, high):
+        parts.append(f'<path class="grid" d="M{_INDENT:g} {y(value):.1f}H{_WIDTH:g}"/>')
+        parts.append(f'<text class="small end" x="{_INDENT - 5:g}" y="{y(value) + 4:.1f}">{value * 100:.4g} %</text>')
+    if plot.limit is not None:
+        parts.append(f'<path class="middle" d="M{_INDENT:g} {y(plot.limit):.1f}H{_WIDTH:g}"/>')
+        parts.append(f'<text class="small" x="{_INDENT + 4:g}" y="{y(plot.limit) + 13:.1f}">budget</text>')
+    parts += [f'<circle class="muted" cx="{x(size):.1f}" cy="{y(share):.1f}" r="2.5"/>' for size, share in tried]
+    for number, point in enumerate(plot.points, start=1):
+        at, kind = x(point.size_bytes), "muted" if point.is_muted else "bar"
+        parts.append(f'<path class="{kind} line" d="M{at:.1f} {y(point.low):.1f}V{y(point.high):.1f}"/>')
+        parts.append(f'<circle class="{kind}" cx="{at:.1f}" cy="{y(point.value):.1f}" r="4.5"/>')
+        above = y(point.value) - 5 - 11 * (number % 3)  # neighbours in bytes do not hide each other's number
+        parts.append(f'<text class="small" x="{at + 7:.1f}" y="{above:.1f}">{number}</text>')
+        parts += _labels(f"{number}  {point.label}", point.text, _PLOT_HEIGHT + _AXIS + (number - 1) * _LINE)
+    below = len(plot.tried) - len(tried)
+    others = f"; {len(plot.tried)} variants that were tried, {below} of them off the axis" if plot.tried else ""
+    described = "; ".join(f"{point.label}: {point.text}" for point in plot.points) + others
+    height = _PLOT_HEIGHT + _AXIS + len(plot.points) * _LINE + 6
+    return _svg(plot.title, f"{described}. The axis of accuracy does not start at zero.", height, parts)
 
 
 def _accuracy(plot: AccuracyPlot) -> str:

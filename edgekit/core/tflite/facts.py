@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from edgekit.core.tflite.model import Graph, Model, Operator, Tensor
 
-_WEIGHT_TYPES = {"float32", "float16", "int16", "int8", "uint8", "int4", "uint4", "int2", "bfloat16", "float64"}
+WEIGHT_TYPES = {"float32", "float16", "int16", "int8", "uint8", "int4", "uint4", "int2", "bfloat16", "float64"}
+"""Tensor types that hold trained values."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,13 +43,23 @@ def parameter_count(model: Model) -> int:
         tensor.elements
         for graph in model.graphs
         for tensor in graph.tensors
-        if tensor.is_constant and (tensor.dtype in _WEIGHT_TYPES or tensor.quantization is not None)
+        if tensor.is_constant and (tensor.dtype in WEIGHT_TYPES or tensor.quantization is not None)
     )
 
 
 def multiply_accumulates(model: Model) -> int:
     """Multiply-accumulates of one call with the shapes as they stand in the file (an open batch counts as 1)."""
     return sum(_macs(graph, operator) for graph in model.graphs for operator in graph.operators)
+
+
+def mac_dtypes(model: Model) -> dict[str, int]:
+    """Multiply-accumulates by the type of the activations that they read; all numbers sum up to the model's."""
+    found: Counter[str] = Counter()
+    for graph in model.graphs:
+        for operator in graph.operators:
+            if macs := _macs(graph, operator):
+                found[graph.tensors[operator.inputs[0]].dtype] += macs
+    return dict(sorted(found.items()))
 
 
 def _macs(graph: Graph, operator: Operator) -> int:

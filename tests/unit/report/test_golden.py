@@ -6,6 +6,7 @@ After a change that is meant, write the golden files anew and read the diff:
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -34,3 +35,10 @@ def test_html_is_the_golden_one(document, measurement):
 
 def test_json_is_the_golden_one(document, measurement):
     _compare("report.json", as_json.render(document, measurement))
+
+
+@pytest.mark.parametrize(("name", "draw"), [("compression.md", markdown.render), ("compression.html", html.render)])
+def test_page_of_a_search_within_an_accuracy_budget_is_the_golden_one(name, draw):
+    document = json.loads((GOLDEN / "compression.json").read_text(encoding="utf-8"))
+
+    _compare(name, draw(build_page(document)))
