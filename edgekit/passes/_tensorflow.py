@@ -26,7 +26,7 @@ def convert(
     """Convert a Keras model or a SavedModel to .tflite.
 
     Args:
-        source, source_format: the model; "keras", "tf_keras", "tf_keras_qat" or "saved_model".
+        source, source_format: the model; "keras", "tf_keras" or "saved_model".
         output: the .tflite to write.
         mode: "float32", "dynamic", "float16", "int8" or "int16x8".
         io: dtype of inputs and outputs, e.g. "int8" (modes int8 and int16x8 only).

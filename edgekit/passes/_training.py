@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
@@ -16,6 +17,8 @@ from edgekit.passes._base import Pass, PassContext
 
 if TYPE_CHECKING:
     from edgekit.core.dataset import Dataset
+
+_FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,22 +138,22 @@ def _save_labels(dataset: Dataset, work: Path) -> str | None:
 
 
 def _check(pass_name: str, params: TrainingParams) -> None:
-    wrong = {
-        "epochs": params.epochs < 1,
-        "batch_size": params.batch_size < 1,
-        "learning_rate": not 0 < params.learning_rate < 100,
-        "validation_split": not 0 <= params.validation_split < 0.9,
-        "patience": params.patience < 0 or (params.patience > 0 and params.validation_split == 0),
-        "seed": not 0 <= params.seed < 2**31,
-    }
-    for name, is_wrong in wrong.items():
+    for name, is_wrong, hint in (
+        ("epochs", params.epochs < 1, "train at least one epoch"),
+        ("batch_size", params.batch_size < 1, "take at least one sample a step"),
+        ("learning_rate", not 0 < params.learning_rate < 100, "take a number above 0, such as 1e-3"),
+        ("validation_split", not 0 <= params.validation_split < 0.9, "take a share from 0 up to 0.9"),
+        (
+            "patience",
+            params.patience < 0 or (params.patience > 0 and params.validation_split == 0),
+            "take 0 or more epochs, and a validation_split above 0",
+        ),
+        ("seed", not 0 <= params.seed < 2**31, "take 0 up to 2147483647"),
+        (
+            "loop",
+            bool(params.loop) and not _FUNCTION.fullmatch(params.loop),
+            'name a function as in "package.module:function", or leave it out',
+        ),
+    ):
         if is_wrong:
-            hints = {
-                "epochs": "train at least one epoch",
-                "batch_size": "take at least one sample a step",
-                "learning_rate": "take a number above 0, such as 1e-3",
-                "validation_split": "take a share from 0 up to 0.9",
-                "patience": "take 0 or more epochs, and a validation_split above 0",
-                "seed": "take 0 up to 2147483647",
-            }
-            raise ConfigurationError(f"{pass_name}.{name} is {getattr(params, name)!r}", hint=hints[name])
+            raise ConfigurationError(f"{pass_name}.{name} is {getattr(params, name)!r}", hint=hint)

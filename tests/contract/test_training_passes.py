@@ -88,9 +88,7 @@ def test_same_input_gives_the_same_bytes_in_every_process(name, context, trainin
 
     assert two.digest == one.digest
     assert one.format == PASSES.load(name).emits
-    assert [spec.shape[1:] for spec in one.inputs] == [frameworks.SHAPE]
     assert any(event.message.startswith("epoch 1 of 1: loss") for event in heard)
-    assert all(note == note.strip() and note.endswith(".") for note in record.notes)
-    assert record.notes
+    assert all(note and note == note.strip() and "\n" not in note for note in record.notes)
     assert not checkpoints.exists() or not any(checkpoints.iterdir())
     assert "absent" not in record.versions.values()
