@@ -50,6 +50,8 @@ class Conversion(Pass[ParamsT]):
 
     def tools(self, artifact: Artifact) -> tuple[str, ...]:
         """TensorFlow or the LiteRT quantizer."""
+        if artifact.format == "tf_keras":
+            return ("tensorflow", "tf-keras")
         if artifact.format in _FRAMEWORK_FORMATS:
             return ("tensorflow", "keras")
         return ("litert-quantizer", "ai-edge-litert")

@@ -56,7 +56,7 @@ def _train(job: TrainingJob) -> dict[str, Any]:
     before = kernels(model)
     notes = _nothing_to_preserve(before, preserve)
     quantized = _annotated(model, chosen, partial=chosen != set(names), preserve=preserve)
-    fit(quantized, job)
+    notes += fit(quantized, job).notes
     if "clusters" in preserve:
         quantized = _strip_clusters(quantized)
     after = kernels(quantized)
