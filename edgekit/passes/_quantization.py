@@ -17,7 +17,7 @@ from edgekit.passes._training import save_arrays
 ParamsT = TypeVar("ParamsT", bound=HasIO)
 
 Method = Literal["min_max", "moving_average", "percentile", "mse", "kl", "symmetric_kl", "js"]
-_FRAMEWORK_TOOLS = ("tensorflow", "keras")
+_FRAMEWORK_TOOLS = ("tensorflow", "keras", "tf-keras")
 _QUANTIZER_TOOLS = ("litert-quantizer", "ai-edge-litert")
 
 
