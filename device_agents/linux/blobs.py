@@ -68,7 +68,7 @@ def hash_descriptor(descriptor: int) -> Any:
     return digest
 
 
-def stage(root: Root, digest: str, size: int, begin: Callable[[int], Iterable[bytes]]) -> dict[str, Any]:
+def stage(root: Root, digest: str, size: int, begin: Callable[[int], Iterable[bytes | memoryview]]) -> dict[str, Any]:
     """Receive a blob, or what is missing of it.
 
     Args:
@@ -133,17 +133,17 @@ class _Part:
         """Start again from byte 0."""
         self._cut(0, hashlib.sha256(), 0)
 
-    def receive(self, frames: Iterable[bytes], size: int) -> None:
-        """Append frames until the payload ends; whatever ends it, what has arrived is noted for a resume."""
+    def receive(self, pieces: Iterable[bytes | memoryview], size: int) -> None:
+        """Append pieces until the payload ends; whatever ends it, what has arrived is noted for a resume."""
         try:
-            for frame in frames:
-                if self.offset + len(frame) > size:
+            for piece in pieces:
+                if self.offset + len(piece) > size:
                     self.discard()
                     raise AgentError("E_VERIFY", f"more than the announced {size} bytes arrive", blob=self._digest)
                 with durable.naming(self._path, size - self.offset):
-                    durable.write_all(self._data, frame)
-                self._hash.update(frame)
-                self.offset += len(frame)
+                    durable.write_all(self._data, piece)
+                self._hash.update(piece)
+                self.offset += len(piece)
                 if self.offset - self._recorded >= _RECORD_BYTES:
                     self._record()
         except BaseException:
@@ -152,13 +152,15 @@ class _Part:
             raise
 
     def finish(self, size: int) -> None:
-        """Check, fsync, check again what the disk holds, and move the part among the blobs."""
+        """Check, fsync, and move the part among the blobs.
+
+        The digest is that of the bytes that were written: to read them again would hash the kernel's copy of the same
+        pages (docs/adr/0008). Every use of a blob hashes it from the file.
+        """
         if self.offset < size:
             self._record()
             raise AgentError("E_PROTOCOL", f"the payload ended after {self.offset} of {size} bytes", "send the rest")
-        with durable.naming(self._path, size):
-            os.fsync(self._data)
-        if hash_descriptor(self._data).hexdigest() != self._digest:
+        if self._hash.hexdigest() != self._digest:
             self.discard()
             raise AgentError(
                 "E_VERIFY",
@@ -166,6 +168,8 @@ class _Part:
                 "the source changed while it was sent; stage it again",
                 blob=self._digest,
             )
+        with durable.naming(self._path, size):
+            os.fsync(self._data)
         os.fchmod(self._data, 0o400)
         os.rename(self._path, self._root.blob(self._digest))
         durable.sync_folder(self._root.blobs)
@@ -213,6 +217,7 @@ class _Part:
     def _record(self) -> None:
         if self.offset > self._recorded:
             os.write(self._sums, f"{self.offset} {self._hash.hexdigest()}\n".encode())
+            durable.start_writing(self._data, self._recorded, self.offset)
             self._recorded = self.offset
 
 

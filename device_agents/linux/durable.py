@@ -7,9 +7,13 @@ or fsync failed is unlinked here, and the next try makes a new file under a new 
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import contextmanager, suppress
+
+from device_agents.linux import storage
+from device_agents.linux.errors import AgentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +47,16 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
+
+
+def start_writing(descriptor: int, begin: int, end: int) -> None:
+    """Let the disk begin with bytes that were just written, so that the fsync at the end finds little left to do.
+
+    Linux starts to write a range that is said to be no longer needed and keeps the pages that it is still writing
+    (mm/fadvise.c). Only a hint: a file system that ignores it, and an error of the disk, are left to the fsync.
+    """
+    with suppress(OSError):
+        os.posix_fadvise(descriptor, begin, end - begin, os.POSIX_FADV_DONTNEED)
 
 
 def create(path: str, data: bytes, mode: int = 0o600) -> None:
@@ -83,10 +97,29 @@ def point(link: str, target: str | None) -> None:
         with suppress(FileNotFoundError):
             os.unlink(link)
         return
-    temp = temp_name(os.path.dirname(link))
-    with naming(link):  # else the error would name the target
-        os.symlink(target, temp)
+    folder = os.path.dirname(link)
+    temp = temp_name(folder)
+    try:
+        with naming(link):  # else the error would name the target
+            os.symlink(target, temp)
+    except OSError as cause:
+        if cause.errno in (errno.EPERM, errno.EOPNOTSUPP):
+            raise _without_links(link, folder, cause.errno) from cause
+        raise
     rename(temp, link)
+
+
+def _without_links(link: str, folder: str, number: int) -> AgentError:
+    """The answer of vfat and exfat to every symbolic link, on a memory card or stick as it comes from the shop."""
+    kind = storage.file_system(folder)
+    return AgentError(
+        "E_CONFIG",
+        f"{link}: the file system of {folder}" + (f", {kind}," if kind else "") + " has no symbolic links",
+        "give the device a root folder on ext4 or another file system of Linux: EDGEKIT_ROOT",
+        path=link,
+        errno=errno.errorcode[number],
+        file_system=kind,
+    )
 
 
 def sync_folder(path: str) -> None:

@@ -158,3 +158,23 @@ def test_fsync_of_an_upload_that_fails_gives_the_space_back_and_the_next_try_is_
         assert leftovers(root) == []
         agent.stage(data)
         assert agent.staged["sent"] == len(data)
+
+
+def test_upload_does_without_an_early_start_of_the_disk(root: Path) -> None:
+    data = bytes(3 * 1024 * 1024)
+    with AgentProcess(root, wrap=strace("inject=fadvise64:error=EINVAL")).boot() as agent:
+        digest = agent.stage(data)
+
+    assert (root / "blobs" / digest).read_bytes() == data
+
+
+def test_upload_with_wrong_bytes_is_dropped_before_the_disk_has_to_sync_it(root: Path) -> None:
+    with AgentProcess(root).boot() as agent:
+        agent.stage(b"makes the folders")
+    failing = AgentProcess(root, wrap=strace("inject=fsync:error=EIO:when=1+"))
+
+    with failing.boot() as agent, pytest.raises(RefusedError) as refused:
+        agent.request("stage", sha256="0" * 64, size=4, on_ready=lambda at: agent.send_frames(b"else"))
+
+    assert refused.value.code == "E_VERIFY"
+    assert leftovers(root) == []
