@@ -17,7 +17,7 @@ from edgekit.core.target import Target
 from edgekit.core.tflite.accelerators import compatibility
 from edgekit.data import check_against_model
 from edgekit.flows.chain import float_pass
-from edgekit.flows.documents import accuracy_document
+from edgekit.flows.documents import metrics_document
 from edgekit.flows.metrics import Meter
 from edgekit.flows.reading import Remembering
 from edgekit.flows.workspace import Workspace, workspace
@@ -180,15 +180,7 @@ def _described(artifact: Artifact, path: Path, meter: Meter) -> dict[str, Any]:
     return {
         "path": str(path),
         "sha256": artifact.digest,
-        "size_bytes": metrics.size_bytes,
-        "zip_bytes": metrics.zip_bytes,
-        "gzip_bytes": metrics.gzip_bytes,
-        "parameters": metrics.parameters,
-        "sparsity": metrics.sparsity,
-        "unique_weights": metrics.unique_weights,
-        "macs": metrics.macs,
-        "activation_bytes": metrics.activation_bytes,
-        "accuracy": accuracy_document(metrics.accuracy),
+        **metrics_document(metrics),
         "runs_on": {name: verdict.as_json() for name, verdict in compatibility(facts).items()},
     }
 

@@ -27,7 +27,7 @@ def compilation_document(compilation: Compilation) -> dict[str, Any]:
         "artifact": _artifact(compilation.artifact),
         "reference": None
         if compilation.reference is None
-        else _artifact(compilation.reference) | _weights(compilation.reference_metrics),
+        else _artifact(compilation.reference) | metrics_document(compilation.reference_metrics),
         "bundle": {"path": str(bundle.path), "sha256": bundle.digest, "size_bytes": Path(bundle.path).stat().st_size},
         "target": compilation.target,
         "recipe": compilation.recipe,
@@ -177,7 +177,7 @@ def _search(compilation: Compilation) -> dict[str, Any]:
     }
 
 
-def _weights(metrics: StepMetrics | None) -> dict[str, Any]:
+def metrics_document(metrics: StepMetrics | None) -> dict[str, Any]:
     """What a model is as it would be shipped; empty where nobody looked."""
     if metrics is None:
         return {}
@@ -208,5 +208,5 @@ def _step(record: StepRecord) -> dict[str, Any]:
         "file_bytes": record.size_bytes,
         "notes": list(record.notes),
         "gain": None if record.metrics is None else record.metrics.gain,
-        **_weights(record.metrics),
+        **metrics_document(record.metrics),
     }
