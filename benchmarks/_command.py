@@ -16,14 +16,19 @@ from benchmarks._folders import ROOT
 from benchmarks._machine import Machine, describe, this_machine
 from benchmarks._missing import CannotRun
 
-NAMES = ("help", "compile", "redeploy", "transfer", "evaluate", "rollback", "demo")
+SPEED = ("help", "compile", "redeploy", "transfer", "evaluate", "rollback", "demo")
+COMPRESSION = ("quickdraw", "mnist_cnn", "lenet5", "resnet8")
+NAMES = (*SPEED, *COMPRESSION)
+GROUPS = {"all": NAMES, "compression": COMPRESSION}
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 
 
 def parser() -> argparse.ArgumentParser:
     """The arguments."""
-    made = argparse.ArgumentParser(prog="scripts/bench", description="Measure how fast edgekit is on this computer.")
-    made.add_argument("name", choices=[*NAMES, "all"], help="what to measure; all writes docs/benchmarks.md")
+    made = argparse.ArgumentParser(
+        prog="scripts/bench", description="Measure how fast edgekit is here, and how small it makes models."
+    )
+    made.add_argument("name", choices=[*NAMES, *GROUPS], help="what to measure; all writes docs/benchmarks.md")
     made.add_argument("--runs", type=_positive, help="measured runs of each kind; default: the benchmark's own")
     made.add_argument("--json", action="store_true", dest="as_json", help="print raw figures as one JSON document")
     return made
@@ -33,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run one benchmark or all; 0, or 1 when one cannot run here."""
     options = parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _stop)  # so that what a benchmark has set up is removed on the way out
-    names = NAMES if options.name == "all" else (options.name,)
+    names = GROUPS.get(options.name, (options.name,))
     results, skipped = [], []
     for name in names:
         try:
