@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks._compression_bench import Row, by_hand, compiled, files, goal, lasting_cache, plain
 from benchmarks._figures import Figure
-from benchmarks._folders import ROOT
 
 RUNS = 1
 RATIO_GOAL, DROP_GOAL = 12, 0.002
@@ -33,7 +31,7 @@ def measure(_runs: int) -> QuickDraw:
     """Compile each once: all seeds are fixed."""
     given = files("quickdraw", "data/quickdraw_cat_rainbow.npz", "-student.keras")
     ours = {}
-    with chdir(ROOT), lasting_cache() as folder:  # the recipe names the student's file
+    with lasting_cache() as folder:
         ours["float"], ours["int8"] = compiled(given, folder, "int8")
         _, ours["pruned"] = compiled(given, folder, Path("quickdraw_pruned.toml"))
         _, ours["pruned_int8"] = compiled(given, folder, Path("quickdraw_pruned_int8.toml"))

@@ -61,6 +61,7 @@ def load_recipe(name_or_path: str | Path, *, project_dir: Path | None = None) ->
         name=path.stem,
         summary=file.summary,
         when=file.when,
+        folder=path.parent,
         steps=tuple(
             Step(
                 pass_name=step.pass_name,

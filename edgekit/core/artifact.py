@@ -45,7 +45,7 @@ class Artifact:
         path: the file, or the folder for a SavedModel.
         digest: SHA-256 of the content, 64 hex digits.
         size_bytes: bytes on disk.
-        zip_bytes: bytes of the file in a zip archive (deflate, level 9), which is what a transfer costs.
+        zip_bytes: bytes after deflate at level 9, what the file adds to a zip archive without the headers.
         inputs, outputs: the model's signature; empty while nobody has looked.
         parent: digest of the artifact that it was made from, None for the user's own file.
         made_by: name of the pass or source that made it.

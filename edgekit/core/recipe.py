@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from edgekit.core.measurement import Accuracy
 
 
@@ -35,12 +37,14 @@ class Recipe:
         summary: one sentence on what it does.
         when: one sentence on when to use it.
         steps: the passes, in order.
+        folder: of the recipe's file, which paths in parameters are relative to; None takes the working folder.
     """
 
     name: str
     summary: str
     when: str
     steps: tuple[Step, ...]
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +53,7 @@ class StepMetrics:
 
     Attributes:
         size_bytes: of that file.
-        zip_bytes: of it in a zip archive (deflate, level 9).
+        zip_bytes: of it after deflate at level 9, what it adds to a zip archive without the headers.
         gzip_bytes: of it by gzip, level 9.
         parameters: constants that count as weights.
         sparsity: share of zeros among the weights, 0 to 1.

@@ -8,6 +8,7 @@ from typing import Any
 
 from edgekit.core.errors import GateFailedError
 from edgekit.core.recipe import Recipe, Step
+from edgekit.core.verdict import Outcome
 from edgekit.flows.sensitivity import Layer, Sensitivity, exactly, layers, rank
 from edgekit.flows.trials import KEEP_FLOAT, Bench, Trial, quantizing_place, settled_step, takes, with_params
 
@@ -208,6 +209,7 @@ class _Search:
         place = quantizing_place(base.steps)
         if place is None:
             raise self._unmet()
+        self._check_before(base, place)
         needed = self._needed(base, place)
         if needed is None and self._has_integer_io(base.steps[place]):
             base = self._float_io(base, place)
@@ -220,6 +222,21 @@ class _Search:
         if needed:
             self._remember(base, place, needed)
         self._base()
+
+    def _check_before(self, base: Trial, place: int) -> None:
+        """Refuse a chain that is over the budget before it is quantized: no layer in float can win that back."""
+        budget = self.bench.budget
+        for step, artifact in zip(base.steps[:place], base.artifacts[1:], strict=False):
+            if self.bench.outcome(artifact) is Outcome.FAIL:
+                answers = self.bench.meter.pairs(self.bench.reference, artifact)
+                assert answers is not None
+                raise GateFailedError(
+                    f"recipe {self.recipe.name!r} cannot keep the accuracy within {budget.max_drop * 100:g} points of "
+                    f"the float model's: after step {step.pass_name!r}, still in float, {answers.drop * 100:.2f} "
+                    "points are lost",
+                    hint=f"let {step.pass_name} do less or train longer, or allow a larger --max-drop",
+                    trials=[trial.as_json(budget.confidence) for trial in self.bench.trials],
+                )
 
     def _needed(self, base: Trial, place: int) -> tuple[str, ...] | None:
         prefix, meter = base.artifacts[place], self.bench.meter

@@ -147,7 +147,9 @@ class Preparation:
             for path in step_pass.models(step_pass.parse(step.params)):
                 if path not in found:
                     work = self.tools.work / f"model-{len(found)}"
-                    found[path], warnings = load_source(Path(path), work=work, isolate=self.reader)
+                    found[path], warnings = load_source(
+                        (self.recipe.folder or Path()) / path, work=work, isolate=self.reader
+                    )
                     self.warn(warnings, UnsupportedError)
                     if found[path].format not in step_pass.accepts:
                         raise UnsupportedError(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.core.caching import Cache
 from edgekit.core.device_entry import DeviceEntry
+from edgekit.core.errors import LockedError
 from edgekit.core.events import Event, OnEvent
 from edgekit.core.files import storage_errors
 from edgekit.core.isolation import Isolate
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from edgekit.device.client import DeviceClient
 
 LOCALHOST = DeviceEntry(name="localhost", url="local://")
+_FIRST_WRITE = b"edgekit"
+"""The first write takes the device's lock, and whether somebody else has it is to be known before the work begins."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +47,20 @@ class Workspace:
 
     @cached_property
     def localhost(self) -> DeviceClient:
-        """This computer as a device, connected at the first use."""
+        """This computer as a device, connected at the first use.
+
+        While another command uses it, a device of our own takes its place: two compilations at once are no conflict.
+        """
         from edgekit.device.connect import connect  # not needed when every answer is in the cache
 
-        return self.stack.enter_context(connect(LOCALHOST))
+        users = self.stack.enter_context(connect(LOCALHOST))
+        try:
+            users.stage(_FIRST_WRITE)
+        except LockedError:
+            users.close()
+            own = DeviceEntry(name=LOCALHOST.name, url=f"local://{self.work / 'local-device'}")
+            return self.stack.enter_context(connect(own))
+        return users
 
     @cached_property
     def user_isolate(self) -> Isolate:

@@ -22,7 +22,8 @@ class DistillParams(TrainingParams):
     `teacher` the model of the recipe is the student.
 
     Attributes:
-        student: a Keras model file that is trained; empty makes one from the teacher.
+        student: a Keras model file that is trained, its path relative to the recipe's file; empty makes one from the
+            teacher.
         teacher: a Keras model file that is learned from; empty takes the recipe's model.
         width: filters and units of the student as a share of the teacher's, those of the output kept; 1.0 with
             `reinitialise` false is self-distillation.

@@ -129,7 +129,7 @@ def test_evaluate_leaves_out_a_pi_that_was_not_there() -> None:
 
 
 def test_transfer_compares_the_bytes_without_the_start() -> None:
-    own, scp = (Took(start_s=1.0, whole_s=6.0),), (Took(start_s=0.25, whole_s=4.25),)
+    own, scp = (Took(outside_s=1.0, whole_s=6.0),), (Took(outside_s=0.25, whole_s=4.25),)
     seconds = Seconds(ssh=own, openssh=own, scp=scp)
 
     rows = transfer.figures(Transfer(slow=seconds, loopback=seconds))
