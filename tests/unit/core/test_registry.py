@@ -170,11 +170,11 @@ def test_entry_point_is_found_when_no_file_has_the_name(monkeypatch, tmp_path):
     package = tmp_path / "third_party-1.0.dist-info"
     package.mkdir()
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: third-party\nVersion: 1.0\n")
-    (package / "entry_points.txt").write_text("[edgekit.passes]\nprune = third_party_prune:PASS\n")
-    (tmp_path / "third_party_prune.py").write_text("PASS = 'from an entry point'\n")
+    (package / "entry_points.txt").write_text("[edgekit.passes]\nelsewhere = third_party_elsewhere:PASS\n")
+    (tmp_path / "third_party_elsewhere.py").write_text("PASS = 'from an entry point'\n")
     monkeypatch.syspath_prepend(str(tmp_path))
 
-    assert PASSES.load("prune") == "from an entry point"
+    assert PASSES.load("elsewhere") == "from an entry point"
 
 
 def test_entry_point_that_leads_nowhere_is_a_configuration_error(monkeypatch, tmp_path):
