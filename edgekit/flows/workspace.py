@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from edgekit.core.caching import Cache
 from edgekit.core.device_entry import DeviceEntry
-from edgekit.core.errors import LockedError
 from edgekit.core.events import Event, OnEvent
 from edgekit.core.files import storage_errors
 from edgekit.core.isolation import Isolate
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from edgekit.device.client import DeviceClient
 
 LOCALHOST = DeviceEntry(name="localhost", url="local://")
-_FIRST_WRITE = b"edgekit"
-"""The first write takes the device's lock, and whether somebody else has it is to be known before the work begins."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,20 +44,18 @@ class Workspace:
 
     @cached_property
     def localhost(self) -> DeviceClient:
-        """This computer as a device, connected at the first use.
-
-        While another command uses it, a device of our own takes its place: two compilations at once are no conflict.
-        """
+        """This computer as a device, connected at the first use."""
         from edgekit.device.connect import connect  # not needed when every answer is in the cache
 
-        users = self.stack.enter_context(connect(LOCALHOST))
-        try:
-            users.stage(_FIRST_WRITE)
-        except LockedError:
-            users.close()
-            own = DeviceEntry(name=LOCALHOST.name, url=f"local://{self.work / 'local-device'}")
-            return self.stack.enter_context(connect(own))
-        return users
+        return self.stack.enter_context(connect(LOCALHOST))
+
+    @cached_property
+    def own_localhost(self) -> DeviceClient:
+        """The same with a root folder of this flow's own, for while another command holds the user's."""
+        from edgekit.device.connect import connect
+
+        own = DeviceEntry(name=LOCALHOST.name, url=f"local://{self.work / 'local-device'}")
+        return self.stack.enter_context(connect(own))
 
     @cached_property
     def user_isolate(self) -> Isolate:
