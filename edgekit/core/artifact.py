@@ -41,7 +41,7 @@ class Artifact:
     """A model in one format, named by its content.
 
     Attributes:
-        format: "keras", "tf_keras", "saved_model" or "tflite".
+        format: "keras", "tf_keras", "saved_model", "torch", "torch_export", "tflite", "ptl" or "pte".
         path: the file, or the folder for a SavedModel.
         digest: SHA-256 of the content, 64 hex digits.
         size_bytes: bytes on disk.
@@ -49,6 +49,8 @@ class Artifact:
         inputs, outputs: the model's signature; empty while nobody has looked.
         parent: digest of the artifact that it was made from, None for the user's own file.
         made_by: name of the pass or source that made it.
+        facts: as `edgekit.flows._child.facts`, where only the framework that made the file could tell them; None for a
+            format that is read when they are asked for.
     """
 
     format: str
@@ -60,3 +62,4 @@ class Artifact:
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[TensorSpec, ...] = ()
     parent: str | None = None
+    facts: Mapping[str, Any] | None = None

@@ -63,6 +63,22 @@ class PassContext:
     on_event: OnEvent = ignore
 
 
+@dataclass(frozen=True, kw_only=True)
+class PassResult:
+    """What a pass tells of the file that it wrote.
+
+    Attributes:
+        notes: for the user, one sentence each, e.g. the layers that were left as they are.
+        inputs, outputs: the signature, where the file does not tell it itself.
+        facts: as `edgekit.flows._child.facts`, where only the framework can tell them; None where the file does.
+    """
+
+    notes: Sequence[str] = ()
+    inputs: Sequence[Mapping[str, Any]] = ()
+    outputs: Sequence[Mapping[str, Any]] = ()
+    facts: Mapping[str, Any] | None = None
+
+
 class Pass(ABC, Generic[ParamsT]):
     """One step of a recipe.
 
@@ -87,11 +103,14 @@ class Pass(ABC, Generic[ParamsT]):
     dtype: ClassVar[str] = "float32"
 
     @abstractmethod
-    def _run(self, artifact: Artifact, params: ParamsT, context: PassContext, output: Path) -> Sequence[str] | None:
+    def _run(
+        self, artifact: Artifact, params: ParamsT, context: PassContext, output: Path
+    ) -> Sequence[str] | PassResult | None:
         """Write the result to `output`; the work of foreign libraries goes through `context.isolate`.
 
         Returns:
-            Notes for the user, one sentence each, e.g. the layers that were left as they are; None for none.
+            Notes for the user, one sentence each, e.g. the layers that were left as they are; None for none; a
+            `PassResult` for a format that does not describe itself.
         """
 
     def calibrates(self, _source_format: str) -> bool:
@@ -204,7 +223,8 @@ class Pass(ABC, Generic[ParamsT]):
 
     def _fill(self, key: CacheKey, artifact: Artifact, params: ParamsT, context: PassContext) -> CachedFile:
         output = context.work / f"{self.name}-{key.digest[:12]}.new"
-        notes = self._run(artifact, params, context, output)
+        told = self._run(artifact, params, context, output)
+        result = told if isinstance(told, PassResult) else PassResult(notes=told or ())
         if not output.is_file():
             raise InternalError(f"pass {self.name!r} wrote nothing", hint="report this with the command that you ran")
         facts = context.isolate.call(
@@ -212,7 +232,9 @@ class Pass(ABC, Generic[ParamsT]):
             {"path": str(output), "format": self.emits},
             what=f"checking the {self.name} model",
         )
-        return context.cache.put(key, output, {**facts, "notes": list(notes or ())})
+        if result.facts is not None:
+            facts |= {"facts": dict(result.facts), "inputs": list(result.inputs), "outputs": list(result.outputs)}
+        return context.cache.put(key, output, {**facts, "notes": list(result.notes)})
 
     def _result(self, entry: CachedFile, parent: Artifact, path: Path) -> Artifact:
         path.write_bytes(entry.path.read_bytes())
@@ -230,6 +252,7 @@ class Pass(ABC, Generic[ParamsT]):
             inputs=tuple(map(TensorSpec.from_json, entry.metadata["inputs"])),
             outputs=tuple(map(TensorSpec.from_json, entry.metadata["outputs"])),
             parent=parent.digest,
+            facts=entry.metadata.get("facts"),
         )
 
 

@@ -10,6 +10,8 @@ from edgekit.core.errors import ConfigurationError
 from edgekit.passes._keras.kernels import check_pattern
 from edgekit.passes._training import TrainingParams, TrainingPass
 
+DEFAULT_CLUSTERS = 16
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterParams(TrainingParams):
@@ -19,7 +21,8 @@ class ClusterParams(TrainingParams):
     never into more than `clusters` of one channel.
 
     Attributes:
-        clusters: different values that each weight tensor may hold.
+        clusters: different values that each weight tensor may hold; a tensor must have as many weights. None takes 16,
+            and leaves tensors with fewer weights as they are.
         init: where the values start. "kmeans++" takes weights that lie far from each other, "linear" even steps from
             the lowest to the highest weight, "density" even steps of the weights' distribution, "random" draws evenly
             between the lowest and the highest.
@@ -29,7 +32,7 @@ class ClusterParams(TrainingParams):
         skip: regular expressions for whole names of layers that stay as they are.
     """
 
-    clusters: int = 16
+    clusters: int | None = None
     init: Literal["linear", "random", "density", "kmeans++"] = "kmeans++"
     per_channel: bool = False
     preserve_sparsity: bool = False
@@ -47,7 +50,7 @@ class Cluster(TrainingPass[ClusterParams]):
 
     def _check(self, params: ClusterParams) -> None:
         fewest = 3 if params.preserve_sparsity else 2
-        numbers = {"clusters": params.clusters}
+        numbers = {} if params.clusters is None else {"clusters": params.clusters}
         numbers |= {f"layers[{name!r}]": number for name, number in params.layers.items()}
         for name, number in numbers.items():
             if not fewest <= number <= 65536:

@@ -10,9 +10,10 @@ from typing import Any
 
 from edgekit.core.errors import ConfigurationError, InputError
 from edgekit.core.progress import tell
-from edgekit.passes._keras._checkpoint import Checkpoint, DamagedCheckpointError, Progress
-from edgekit.passes._keras._feeding import Feed, order
-from edgekit.passes._keras.job import TrainingJob
+from edgekit.passes._keras._feeding import Feed
+from edgekit.passes._train.checkpoint import Checkpoint, DamagedCheckpointError, Progress
+from edgekit.passes._train.job import TrainingJob
+from edgekit.passes._train.order import order
 
 _SECONDS_BETWEEN_WORDS = 2.0
 

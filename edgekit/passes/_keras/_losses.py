@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.core.errors import ConfigurationError, InputError, UnsupportedError
-from edgekit.passes._keras.job import TrainingJob
+from edgekit.passes._train.job import TrainingJob
 
 _SHAPE_ONLY = ("Reshape", "Flatten", "Dropout", "ActivityRegularization", "QuantizeLayer", "Identity")
 

@@ -12,9 +12,9 @@ from edgekit.core.errors import InternalError
 from edgekit.passes._keras import masks
 from edgekit.passes._keras.clustering_plan import Task, most_values, plan
 from edgekit.passes._keras.fitting import fit, set_seed
-from edgekit.passes._keras.job import TrainingJob
 from edgekit.passes._keras.kernels import listed, passes_masks, rewrapped, weighted_layers
 from edgekit.passes._keras.loading import load_native, load_tf_keras, save_tf_keras
+from edgekit.passes._train.job import TrainingJob
 
 _SAMPLES_TO_COMPARE = 8
 

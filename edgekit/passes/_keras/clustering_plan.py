@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edgekit.core.errors import ConfigurationError, UnsupportedError
 from edgekit.passes._keras.kernels import Kernel, Weighted, check_choice, chosen, listed
+from edgekit.passes.cluster import DEFAULT_CLUSTERS
 
 _WRAPPED = {
     "Conv1D": "kernel",
@@ -87,24 +88,28 @@ def most_values(weights: NDArray[Any], *, per_channel: bool) -> int:
 def _task(layer: Weighted, index: int, params: dict[str, Any], masking: bool) -> Task:
     kernel = layer.kernels[index]
     pattern = chosen(layer, params["layers"])
-    clusters = int(params["clusters"] if pattern is None else params["layers"][pattern])
+    asked = params["clusters"] if pattern is None else params["layers"][pattern]
     task = Task(
         path=layer.path,
         index=index,
         name=layer.name_of(kernel),
         kernel=kernel,
-        clusters=clusters,
+        clusters=DEFAULT_CLUSTERS if asked is None else asked,
         per_channel=bool(params["per_channel"]) and layer.kind == "Conv2D",
         why_not=_why_not(layer, kernel, params, masking),
     )
-    return task if task.why_not else _counted(task, layer.layer.name, preserve_sparsity=params["preserve_sparsity"])
+    if task.why_not:
+        return task
+    return _counted(task, layer.layer.name, by_default=asked is None, preserve_sparsity=params["preserve_sparsity"])
 
 
-def _counted(task: Task, layer: str, *, preserve_sparsity: bool) -> Task:
+def _counted(task: Task, layer: str, *, by_default: bool, preserve_sparsity: bool) -> Task:
     """The task after a look at the values that the tensor holds now."""
     weights, clusters = task.kernel.variable.numpy(), task.clusters
     count = weights[..., 0].size if task.per_channel else weights.size
     if clusters > count:
+        if by_default:
+            return replace(task, why_not=f"{count} weights{' a channel' if task.per_channel else ''}")
         where = f"a channel of {task.name}" if task.per_channel else task.name
         raise ConfigurationError(
             f"cluster asks for {clusters} clusters, and {where} has {count} weights",

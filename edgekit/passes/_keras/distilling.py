@@ -9,9 +9,9 @@ from typing import Any
 from edgekit.core.errors import ConfigurationError, UnsupportedError
 from edgekit.passes._keras import _losses, distillation_losses
 from edgekit.passes._keras.fitting import fit, set_seed
-from edgekit.passes._keras.job import TrainingJob
 from edgekit.passes._keras.loading import load_tf_keras, save_tf_keras
 from edgekit.passes._keras.students import narrowed
+from edgekit.passes._train.job import TrainingJob
 
 _SAMPLES_TO_COMPARE = 8
 

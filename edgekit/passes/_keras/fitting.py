@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgekit.core.errors import InputError
-from edgekit.passes._keras import _checkpoint, _feeding, _loop
+from edgekit.passes._keras import _feeding, _loop
 from edgekit.passes._keras._losses import prepare
-from edgekit.passes._keras.job import TrainingJob
+from edgekit.passes._train.checkpoint import Checkpoint
+from edgekit.passes._train.job import TrainingJob
+from edgekit.passes._train.order import split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +48,7 @@ def set_seed(seed: int) -> None:
 
 def steps_per_epoch(job: TrainingJob) -> int:
     """Optimizer steps of one epoch; the last one may hold fewer samples."""
-    training, _ = _feeding.split(len(job.x[0]), job.params["validation_split"], job.params["seed"])
+    training, _ = split(len(job.x[0]), job.params["validation_split"], job.params["seed"])
     return -(-len(training) // int(job.params["batch_size"]))
 
 
@@ -96,6 +98,6 @@ def fit(
             hint=f"give at least {math.ceil(needed / share)} samples, or a batch_size of "
             f"{max(1, len(feed.training) // 2)} at most",
         )
-    loop = _loop.Loop(model, job, callbacks, settled_at, _checkpoint.Checkpoint.of(job))
+    loop = _loop.Loop(model, job, callbacks, settled_at, Checkpoint.of(job))
     loop.run(feed)
     return Fitted(epochs=loop.epochs_done, resumed_at=loop.resumed_at, history=loop.history, notes=tuple(loop.notes))

@@ -9,11 +9,11 @@ from typing import Any
 from edgekit.core.errors import InternalError
 from edgekit.passes._keras import masks
 from edgekit.passes._keras.fitting import fit, set_seed, steps_of, steps_per_epoch
-from edgekit.passes._keras.job import TrainingJob
 from edgekit.passes._keras.kernels import listed, passes_masks, rewrapped, weighted_layers
 from edgekit.passes._keras.loading import load_native, load_tf_keras, save_tf_keras
 from edgekit.passes._keras.pruning_plan import Task, plan
 from edgekit.passes._keras.pruning_schedule import Schedule
+from edgekit.passes._train.job import TrainingJob
 
 _SAMPLES_TO_COMPARE = 8
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from edgekit.core.errors import ConfigurationError, InternalError, UnsupportedError
 from edgekit.passes._keras.fitting import fit, set_seed
-from edgekit.passes._keras.job import TrainingJob
 from edgekit.passes._keras.loading import load_tf_keras
+from edgekit.passes._keras.slim.nested import flattened
+from edgekit.passes._train.job import TrainingJob
 
 _SAMPLES_TO_COMPARE = 8
 
@@ -50,7 +51,7 @@ def train(job: dict[str, Any]) -> dict[str, Any]:
 def _train(job: TrainingJob) -> dict[str, Any]:
     params, preserve = job.params, frozenset(job.extra["preserve"])
     set_seed(params["seed"])
-    model = load_tf_keras(job.source, job.source_format, [array[:_SAMPLES_TO_COMPARE] for array in job.x])
+    model = flattened(load_tf_keras(job.source, job.source_format, [array[:_SAMPLES_TO_COMPARE] for array in job.x]))
     names = quantizable(model)
     chosen = choose(names, params["layers"], params["skip"])
     before = kernels(model)
@@ -69,12 +70,6 @@ def quantizable(model: Any) -> list[str]:
     """Names of the layers that can be chosen, in order: all but the inputs."""
     import tf_keras
 
-    for layer in model.layers:
-        if isinstance(layer, tf_keras.Model):
-            raise UnsupportedError(
-                f"layer {layer.name!r} is a model within the model, which quantization-aware training does not take",
-                hint="flatten the model, or quantize after training with recipe int8",
-            )
     return [layer.name for layer in model.layers if not isinstance(layer, tf_keras.layers.InputLayer)]
 
 

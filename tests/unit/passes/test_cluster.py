@@ -68,6 +68,16 @@ def test_channels_have_values_of_their_own(digits_model, run_pass):
     assert "4 values a channel in conv, pointwise" in record.notes[0]
 
 
+def test_default_number_leaves_tensors_with_fewer_weights(digits_model, run_pass):
+    result, record = run_pass("cluster", digits_model, {**SHORT, "per_channel": True})
+
+    found = {name: values(weights) for name, weights in kernels(result.path).items()}
+    assert found["hidden"] <= 16
+    assert found["conv"] == 72
+    left = ("conv (9 weights a channel)", "depthwise (depthwise)", "pointwise (8 weights a channel)")
+    assert record.notes[-1] == f"Not clustered: {', '.join(left)}."
+
+
 def test_layers_and_skip_say_it_for_each_layer(digits_model, run_pass):
     params = {"clusters": 8, "layers": {"hid.*": 3}, "skip": ["scores"]}
 

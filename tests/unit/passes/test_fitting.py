@@ -15,7 +15,7 @@ import pytest
 from edgekit.core.errors import ConfigurationError, EdgekitError, InputError, UnsupportedError
 from edgekit.core.events import Event
 from edgekit.core.isolation import Isolate
-from edgekit.passes._keras import _feeding
+from edgekit.passes._train.order import order, split
 from tests.models.fixtures import shared_isolate
 
 SAMPLES, CLASSES = 96, 4
@@ -98,7 +98,7 @@ def train(
     import tf_keras
 
     from edgekit.passes._keras.fitting import fit, set_seed
-    from edgekit.passes._keras.job import TrainingJob
+    from edgekit.passes._train.job import TrainingJob
 
     set_seed(1)
     model = network(kind)
@@ -129,7 +129,7 @@ def losses() -> dict[str, Any]:
     from tf_keras import layers
 
     from edgekit.passes._keras._losses import prepare
-    from edgekit.passes._keras.job import TrainingJob
+    from edgekit.passes._train.job import TrainingJob
 
     def ending(*last: Any) -> Any:
         return tf_keras.Sequential([layers.Input((6, 6, 1)), layers.Flatten(), *last])
@@ -169,20 +169,20 @@ def add_to_weights(model: Any, x: list[Any], y: Any, callbacks: list[Any], param
 
 
 def test_split_is_disjoint_complete_and_follows_the_seed():
-    training, held = _feeding.split(100, 0.2, 7)
+    training, held = split(100, 0.2, 7)
 
     assert len(held) == 20
     assert sorted([*training, *held]) == list(range(100))
-    assert (_feeding.split(100, 0.2, 7)[1] == held).all()
-    assert (_feeding.split(100, 0.2, 8)[1] != held).any()
-    assert len(_feeding.split(100, 0.0, 7)[1]) == 0
-    assert len(_feeding.split(5, 0.01, 7)[1]) == 1
+    assert (split(100, 0.2, 7)[1] == held).all()
+    assert (split(100, 0.2, 8)[1] != held).any()
+    assert len(split(100, 0.0, 7)[1]) == 0
+    assert len(split(5, 0.01, 7)[1]) == 1
 
 
 def test_order_of_the_samples_differs_by_epoch_and_not_by_run():
-    assert (_feeding.order(50, 3, 1) == _feeding.order(50, 3, 1)).all()
-    assert (_feeding.order(50, 3, 1) != _feeding.order(50, 3, 2)).any()
-    assert sorted(_feeding.order(50, 3, 1)) == list(range(50))
+    assert (order(50, 3, 1) == order(50, 3, 1)).all()
+    assert (order(50, 3, 1) != order(50, 3, 2)).any()
+    assert sorted(order(50, 3, 1)) == list(range(50))
 
 
 @pytest.fixture(scope="module")

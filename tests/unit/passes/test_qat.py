@@ -104,6 +104,37 @@ def test_qat_computes_layers_in_float_by_regex(digits_model, run_pass):
     assert computed == {(8, 3, 3, 1): "float32", (8, 1, 1, 8): "int8", (32, 128): "int8", (10, 32): "int8"}
 
 
+def test_nested_model_has_the_same_layers_in_int8_as_its_flat_twin(digits_model, run_pass, tmp_path):
+    path = tmp_path / "nested.h5"
+    request = {"source": str(digits_model.path), "output": str(path)}
+    shared_isolate().call(f"{__file__}:save_nested", request, what="nesting")
+
+    nested, _ = run_pass("qat", artifact(path), {"epochs": 1, "skip": ["conv"]})
+    flat, _ = run_pass("qat", digits_model, {"epochs": 1, "skip": ["conv"]})
+
+    assert computed(nested) == computed(flat)
+    assert ("FULLY_CONNECTED", "int8") in computed(nested)
+    assert accuracy(nested) > 0.95
+
+
+def computed(model: Artifact) -> list[tuple[str, str]]:
+    """Operators in order, each with the dtype of its result."""
+    graph = read_model(model.path).main
+    return [(operator.name, graph.tensors[operator.outputs[0]].dtype) for operator in graph.operators]
+
+
+def save_nested(source: str, output: str) -> None:
+    """The same layers as a body and a head within a model."""
+    import tf_keras
+
+    layers = tf_keras.layers
+    model = tf_keras.models.load_model(source, compile=False)
+    body = tf_keras.Model(model.input, model.get_layer("flatten").output, name="body")
+    head = tf_keras.Sequential([layers.Input((128,)), *map(model.get_layer, ("hidden", "scores"))], name="head")
+    pixels = layers.Input((8, 8, 1), name="image")
+    tf_keras.Model(pixels, head(body(pixels))).save(output, save_format="h5", include_optimizer=False)
+
+
 def test_pqat_keeps_every_zero(digits_model, run_pass, tmp_path):
     sparse = edit(digits_model, tmp_path / "sparse.h5", clusters=200)
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from edgekit.core.errors import UnsupportedError
 from edgekit.core.progress import tell
-from edgekit.passes._keras._feeding import order
 from edgekit.passes._keras._losses import prepare
-from edgekit.passes._keras.job import TrainingJob
 from edgekit.passes._keras.slim.channels import Ids
 from edgekit.passes._keras.slim.graph import ChannelGraph
+from edgekit.passes._train.job import TrainingJob
+from edgekit.passes._train.order import order
 
 _SAMPLES_BETWEEN_WORDS = 64
 

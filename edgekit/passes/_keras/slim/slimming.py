@@ -11,7 +11,6 @@ from edgekit.core.errors import ConfigurationError
 from edgekit.core.files import write_atomically
 from edgekit.core.progress import tell
 from edgekit.passes._keras.fitting import fit, set_seed
-from edgekit.passes._keras.job import TrainingJob
 from edgekit.passes._keras.loading import load_native, load_tf_keras, save_tf_keras
 from edgekit.passes._keras.slim.graph import ChannelGraph, trace
 from edgekit.passes._keras.slim.nested import flattened
@@ -19,6 +18,7 @@ from edgekit.passes._keras.slim.planning import Plan
 from edgekit.passes._keras.slim.scores import score
 from edgekit.passes._keras.slim.statistics import renew_statistics
 from edgekit.passes._keras.slim.surgery import cut
+from edgekit.passes._train.job import TrainingJob
 
 _SAMPLES_TO_COMPARE = 8
 

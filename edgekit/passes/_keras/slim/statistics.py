@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from edgekit.core.progress import tell
-from edgekit.passes._keras import _feeding
-from edgekit.passes._keras.job import TrainingJob
+from edgekit.passes._train.job import TrainingJob
+from edgekit.passes._train.order import order, split
 
 
 def renew_statistics(model: Any, job: TrainingJob) -> None:
@@ -28,9 +28,9 @@ def renew_statistics(model: Any, job: TrainingJob) -> None:
     """
     layers = [layer for layer in model.layers if "BatchNormalization" in type(layer).__name__]
     params = job.params
-    training, _ = _feeding.split(len(job.x[0]), params["validation_split"], params["seed"])
+    training, _ = split(len(job.x[0]), params["validation_split"], params["seed"])
     # In the seed's order: the files of a data set often are in the order of their classes.
-    chosen = training[_feeding.order(len(training), params["seed"])][: params["bn_samples"]]
+    chosen = training[order(len(training), params["seed"])][: params["bn_samples"]]
     batches = math.ceil(len(chosen) / params["batch_size"])
     if not layers or not batches:
         return

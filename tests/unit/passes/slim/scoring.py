@@ -14,9 +14,9 @@ def taylor_and_differences(name: str, folder: str) -> dict[str, Any]:
 
     What a gate on a channel does is done to the weights that read it, so that no gradient is needed.
     """
-    from edgekit.passes._keras.job import TrainingJob
     from edgekit.passes._keras.slim.graph import trace
     from edgekit.passes._keras.slim.scores import taylor
+    from edgekit.passes._train.job import TrainingJob
 
     model = build(name)
     kernel = model.layers[-1].kernel  # scores near one another: no probability is 0
@@ -65,8 +65,8 @@ def renewed(folder: str, bn_samples: int) -> dict[str, Any]:
     """Statistics of a normalization behind a dropout and a convolution, before, after and by hand."""
     import tf_keras
 
-    from edgekit.passes._keras.job import TrainingJob
     from edgekit.passes._keras.slim.statistics import renew_statistics
+    from edgekit.passes._train.job import TrainingJob
 
     tf_keras.backend.clear_session()
     tf_keras.utils.set_random_seed(5)

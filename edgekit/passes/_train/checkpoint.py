@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.core.files import write_atomically
-from edgekit.passes._keras.job import TrainingJob
+from edgekit.passes._train.job import TrainingJob
 
 _NAME = "training.checkpoint"
 _DIGEST_BYTES = 32
