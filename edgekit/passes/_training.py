@@ -12,8 +12,9 @@ import numpy as np
 
 from edgekit.core.artifact import Artifact
 from edgekit.core.errors import ConfigurationError, InternalError
+from edgekit.core.isolation import Isolate
 from edgekit.core.target import Target
-from edgekit.passes._base import Pass, PassContext
+from edgekit.passes._base import Pass, PassContext, PassResult
 
 if TYPE_CHECKING:
     from edgekit.core.dataset import Dataset
@@ -61,7 +62,7 @@ class TrainingPass(Pass[ParamsT]):
 
     Attributes:
         function: what does it there, `module:function`, called with a `TrainingJob` as JSON in `job`; it returns
-            {"notes": [...]}.
+            {"notes": [...]}, or more of a `PassResult`.
     """
 
     accepts: ClassVar[frozenset[str]] = frozenset({"keras", "tf_keras"})
@@ -91,11 +92,14 @@ class TrainingPass(Pass[ParamsT]):
         """Files and values of the pass's own for `TrainingJob.extra`."""
         return {}
 
-    def _run(self, artifact: Artifact, params: ParamsT, context: PassContext, output: Path) -> list[str]:
+    def _isolate(self, _artifact: Artifact, params: ParamsT, context: PassContext) -> Isolate:
+        """The child process: one that may import the user's modules where the loop is theirs."""
+        return context.user_isolate if params.loop and context.user_isolate else context.isolate
+
+    def _run(self, artifact: Artifact, params: ParamsT, context: PassContext, output: Path) -> PassResult:
         data = context.training
         if data is None:
             raise InternalError("a training pass without data", hint="report this with the command that you ran")
-        isolate = context.user_isolate if params.loop and context.user_isolate else context.isolate
         job = {
             "source": str(artifact.path),
             "source_format": artifact.format,
@@ -106,15 +110,14 @@ class TrainingPass(Pass[ParamsT]):
             "checkpoint": None if context.checkpoints is None else str(context.checkpoints / output.stem),
             "extra": self._extra(artifact, params, context),
         }
-        result = isolate.call(
+        reply: dict[str, Any] = self._isolate(artifact, params, context).call(
             self.function,
             {"job": job},
             what=f"pass {self.name!r} on {artifact.path.name}",
             timeout_s=context.timeout_s,
             on_event=context.on_event,
         )
-        notes: list[str] = result["notes"]
-        return notes
+        return PassResult(**reply)
 
 
 def save_arrays(dataset: Dataset, work: Path) -> list[str]:
