@@ -21,7 +21,7 @@ from edgekit.core.statistics import wilson
 TARGET = "rpi4"
 SHARED = ROOT.parent / "shared"
 _HERE = Path(__file__).parent
-_KEPT = ROOT / "build" / "bench"
+KEPT = ROOT / "build" / "bench"
 _TIMEOUT_S = 3600
 _CACHE = "EDGEKIT_CACHE_DIR"
 
@@ -51,6 +51,8 @@ class Row:
         zip_bytes: of it after deflate at level 9, headers aside.
         correct, n: right answers, of so many.
         chosen: what the accuracy budget chose, e.g. {"prune.sparsity": 0.9}.
+        kept: layers that it left out of int8, e.g. "conv1/Relu (float32)".
+        kept_weights: their share of all weights, 0 to 1.
     """
 
     size_bytes: int
@@ -58,6 +60,8 @@ class Row:
     correct: int
     n: int
     chosen: dict[str, Any]
+    kept: tuple[str, ...] = ()
+    kept_weights: float = 0.0
 
     @property
     def accuracy(self) -> float:
@@ -78,11 +82,11 @@ def files(name: str, needs: str, *more: str) -> Files:
     """
     if not (SHARED / needs).is_file():
         raise CannotRun(f"needs {needs} in {SHARED.name}/ beside the repository")
-    model, train, evaluation = (_KEPT / f"{name}{end}" for end in (".keras", "-train.npz", "-eval.npz"))
+    model, train, evaluation = (KEPT / f"{name}{end}" for end in (".keras", "-train.npz", "-eval.npz"))
     if needs.endswith((".h5", ".keras")):
         model = SHARED / needs
-    if not all(path.is_file() for path in (model, train, evaluation, *(_KEPT / f"{name}{end}" for end in more))):
-        script = [sys.executable, str(_HERE / "_float_models.py"), name, str(SHARED), str(_KEPT)]
+    if not all(path.is_file() for path in (model, train, evaluation, *(KEPT / f"{name}{end}" for end in more))):
+        script = [sys.executable, str(_HERE / "_float_models.py"), name, str(SHARED), str(KEPT)]
         subprocess.run(script, check=True, capture_output=True, timeout=_TIMEOUT_S)
     return Files(name=name, model=model, train=train, evaluation=evaluation)
 
@@ -91,16 +95,17 @@ def files(name: str, needs: str, *more: str) -> Files:
 def lasting_cache() -> Iterator[Path]:
     """Folders of the benchmark's own, but for trained results, which stay in build/bench for the next run."""
     with own_folders() as folder:
-        os.environ[_CACHE] = str(_KEPT / "cache")
+        os.environ[_CACHE] = str(KEPT / "cache")
         yield folder
 
 
 def compiled(given: Files, folder: Path, recipe: str | Path, *options: object) -> tuple[Row, Row]:
     """What `edgekit compile` makes: the float reference and the artifact."""
     document = edgekit("compile", *command(given, recipe), *options, "--output", folder / f"{given.name}.edgekit")
-    found = document["budget"] or {}
-    return _row(document["reference"], document["accuracy"]["float"], {}), _row(
-        document["artifact"], document["accuracy"]["artifact"], dict(found.get("settings", {}))
+    accuracy = document["accuracy"]
+    return (
+        _row(document["reference"], accuracy["float"], {}),
+        _row(document["artifact"], accuracy["artifact"], document["budget"] or {}),
     )
 
 
@@ -111,16 +116,23 @@ def command(given: Files, recipe: str | Path) -> list[object]:
     return [given.model, "--target", TARGET, "--recipe", name, *data]
 
 
-def by_hand(given: Files) -> dict[str, Row]:
-    """The rows of the hand-written script, kept until it, its model or its data change."""
-    script, steps = _HERE / f"_by_hand_{given.name}.py", _HERE / "_by_hand_steps.py"
-    key = sha256_json([sha256_file(path) for path in (script, steps, given.model, given.train, given.evaluation)])
-    kept = _KEPT / f"by-hand-{given.name}-{key[:12]}.json"
+def by_hand(given: Files, *more: str, script: str | None = None) -> dict[str, Row]:
+    """The rows of the hand-written script, kept until it, its model, its data or its arguments change.
+
+    Args:
+        given: model and data.
+        more: arguments of the script behind those.
+        script: its name behind `_by_hand_`; None takes that of the benchmark.
+    """
+    code, steps = _HERE / f"_by_hand_{script or given.name}.py", _HERE / "_by_hand_steps.py"
+    sources = (code, steps, given.model, given.train, given.evaluation)
+    key = sha256_json([*map(sha256_file, sources), *more])
+    kept = KEPT / f"by-hand-{given.name}-{key[:12]}.json"
     if not kept.is_file():
-        arguments = [sys.executable, str(script), *map(str, (given.model, given.train, given.evaluation))]
+        arguments = [sys.executable, *map(str, (code, given.model, given.train, given.evaluation)), *more]
         done = subprocess.run(arguments, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
         if done.returncode:
-            raise RuntimeError(f"{script.name} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+            raise RuntimeError(f"{code.name} ended with {done.returncode}:\n{done.stderr[-2000:]}")
         kept.write_text(done.stdout.splitlines()[-1], encoding="utf-8")
     return {name: Row(**row, chosen={}) for name, row in json.loads(kept.read_text(encoding="utf-8")).items()}
 
@@ -144,11 +156,13 @@ def goal(what: str, row: Row, wanted: str, met: bool, note: str = "") -> Figure:
     return Figure(what=what, value=spoken(row), goal=wanted, met=met, note="; ".join([*notes, note] if note else notes))
 
 
-def _row(artifact: dict[str, Any], accuracy: dict[str, Any], chosen: dict[str, Any]) -> Row:
+def _row(artifact: dict[str, Any], accuracy: dict[str, Any], budget: dict[str, Any]) -> Row:
     return Row(
         size_bytes=artifact["size_bytes"],
         zip_bytes=artifact["zip_bytes"],
         correct=accuracy["correct"],
         n=accuracy["n"],
-        chosen=chosen,
+        chosen=dict(budget.get("settings", {})),
+        kept=tuple(f"{layer['name'].partition(';')[0]} ({layer['form']})" for layer in budget.get("kept", ())),
+        kept_weights=budget.get("kept_weights", 0.0),
     )

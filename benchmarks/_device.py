@@ -71,13 +71,14 @@ def emulated_pi(folder: Path) -> Iterator[Pi]:
         edgekit("emulator", "down", NAME)
 
 
-def compiled(folder: Path, recipe: str) -> Path:
-    """A bundle of the quickstart model for the Pi."""
+def compiled(folder: Path, recipe: str, *, trained: bool = False) -> Path:
+    """A bundle of the quickstart model for the Pi; `trained` for recipes that train."""
     path = folder / f"{recipe}.edgekit"
     data = quickstart()
     edgekit(
         "compile",
         data / "quickstart.keras",
         *("--target", TARGET, "--recipe", recipe, "--calibration-data", data / "train.npz", "--output", path),
+        *(("--train-data", data / "train.npz") if trained else ()),
     )
     return path

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from edgekit.core.artifact import Artifact
 from edgekit.core.errors import GateFailedError
 from edgekit.core.recipe import Recipe, Step
 from edgekit.core.verdict import Outcome
@@ -57,6 +58,7 @@ class Found:
         cost_bytes: what the file grew by, against every layer in int8.
         sensitivities: the ranking, the most sensitive first; empty where it was not needed.
         warnings: what to know, one sentence each.
+        plain: the same with every layer in int8, which the cost in time is held against; None where no layer is kept.
     """
 
     trial: Trial
@@ -67,6 +69,7 @@ class Found:
     cost_bytes: int = 0
     sensitivities: tuple[Sensitivity, ...] = ()
     warnings: tuple[str, ...] = ()
+    plain: Artifact | None = None
 
 
 def search(recipe: Recipe, bench: Bench) -> Found:
@@ -74,7 +77,8 @@ def search(recipe: Recipe, bench: Bench) -> Found:
 
     Without choices that is the recipe itself, with the shortest list of layers left in float that keeps the budget.
     With choices (`Step.choices`) the steps that have some are left out first, and taken in one after the other, each
-    with the most aggressive value that still keeps the budget with the rest of the chain applied.
+    with the most aggressive value that still keeps the budget with all steps without choices applied; then each goes
+    further or less far where that leads to fewer bytes with the ones behind it in place.
 
     Args:
         recipe: what is to be done.
@@ -113,13 +117,24 @@ class _Search:
             cost_bytes=self.cost_bytes,
             sensitivities=self.ranking,
             warnings=tuple(self._warnings(best)),
+            plain=self._plain(best),
         )
+
+    def _plain(self, best: Trial) -> Artifact | None:
+        """The variant that is taken with no more layers kept than the recipe itself keeps."""
+        place, own = quantizing_place(best.steps), quantizing_place(self.recipe.steps)
+        if not self.kept or place is None or own is None:
+            return None
+        asked = self.recipe.steps[own].params
+        lists = {name: asked.get(name, ()) for name in (KEEP_FLOAT, KEEP_INT16) if name in best.steps[place].params}
+        artifacts, _ = self.bench.chain(with_params(best.steps, place, **lists))
+        return artifacts[-1]
 
     def _best(self) -> Trial:
         """The fewest zipped bytes, then the fewest bytes, then the least that is lost, then the fewest steps."""
 
         def cost(trial: Trial) -> tuple[float, ...]:
-            return trial.artifact.zip_bytes, trial.artifact.size_bytes, trial.pairs.drop, len(trial.steps)
+            return trial.artifact.zip_bytes, trial.artifact.size_bytes, trial.losses.drop, len(trial.steps)
 
         return min((trial for trial in self._variants if self.bench.holds(trial)), key=cost)
 
@@ -132,17 +147,33 @@ class _Search:
         return found
 
     def _choices(self) -> None:
-        """Take in the steps with choices one after the other; then see whether a gentler start leads further."""
+        """Take in the steps with choices one after the other; then see whether another start leads further.
+
+        A step is judged before the later ones have trained. What those win back lets it go further, and where they
+        would save more than it does, it makes room for them.
+        """
         places = [place for place, step in enumerate(self.recipe.steps) if step.choices]
         chosen = self._stack(places, dict.fromkeys(places))
         for place in places[:-1]:
             later = [other for other in places if other > place]
-            while chosen[place] is not None:
-                relaxed = {**chosen, place: self._gentler(place, chosen[place]), **dict.fromkeys(later)}
-                relaxed = self._stack(later, relaxed)
-                if self._variant(relaxed).artifact.zip_bytes >= self._variant(chosen).artifact.zip_bytes:
-                    break
-                chosen = relaxed
+            if any(chosen[other] is not None for other in later):
+                chosen = self._moved(place, -1, chosen, later)
+            chosen = self._moved(place, 1, chosen, later)
+
+    def _moved(self, place: int, by: int, chosen: dict[int, int | None], later: Sequence[int]) -> dict[int, int | None]:
+        """One step's value further along its list for as long as that saves bytes, the later ones chosen anew."""
+        values = _count(self.recipe.steps[place])
+        while True:
+            value = chosen[place]
+            at = (values if value is None else value) + by
+            if not 0 <= at <= values:
+                return chosen
+            moved = {**chosen, place: at if at < values else None, **dict.fromkeys(later)}
+            moved = self._stack(later, moved)
+            trial = self._variant(moved)
+            if not self.bench.holds(trial) or trial.artifact.zip_bytes >= self._variant(chosen).artifact.zip_bytes:
+                return chosen
+            chosen = moved
 
     def _stack(self, places: Sequence[int], chosen: Mapping[int, int | None]) -> dict[int, int | None]:
         """For each place in turn the most aggressive value that keeps the budget, None where none does."""
@@ -158,9 +189,6 @@ class _Search:
                     fails = middle
             result[place] = holds if holds < values else None
         return result
-
-    def _gentler(self, place: int, value: int | None) -> int | None:
-        return None if value is None or value + 1 >= _count(self.recipe.steps[place]) else value + 1
 
     def _variant(self, chosen: Mapping[int, int | None]) -> Trial:
         steps, settings = [], {}
@@ -228,12 +256,11 @@ class _Search:
         budget = self.bench.budget
         for step, artifact in zip(base.steps[:place], base.artifacts[1:], strict=False):
             if self.bench.outcome(artifact) is Outcome.FAIL:
-                answers = self.bench.meter.pairs(self.bench.reference, artifact)
-                assert answers is not None
+                losses = self.bench.meter.losses(self.bench.reference, artifact)
+                assert losses is not None
                 raise GateFailedError(
-                    f"recipe {self.recipe.name!r} cannot keep the accuracy within {budget.max_drop * 100:g} points of "
-                    f"the float model's: after step {step.pass_name!r}, still in float, {answers.drop * 100:.2f} "
-                    "points are lost",
+                    f"{self._cannot_keep} the float model's: after step {step.pass_name!r}, still in float, "
+                    f"{losses.amount(losses.drop)} are lost",
                     hint=f"let {step.pass_name} do less or train longer, or allow a larger --max-drop",
                     trials=[trial.as_json(budget.confidence) for trial in self.bench.trials],
                 )
@@ -309,17 +336,24 @@ class _Search:
             _share(sum(by_name[name].macs for name in names), sum(layer.macs for layer in self._layers)),
         )
 
+    @property
+    def _cannot_keep(self) -> str:
+        metric, limit = self.bench.budget.metric, self.bench.budget.max_drop
+        within = f"{limit * 100:g} points" if metric.is_share else f"{limit:g}"
+        return f"recipe {self.recipe.name!r} cannot keep {metric.word} within {within} of"
+
     def _unmet(self) -> GateFailedError:
-        best = min(self.bench.trials, key=lambda trial: (trial.pairs.drop, trial.artifact.zip_bytes))
+        best = min(self.bench.trials, key=lambda trial: (trial.losses.drop, trial.artifact.zip_bytes))
         budget = self.bench.budget
         blocks = ""
         if self.ranking and (worst := self.ranking[0]).drop:
-            blocks = f"; the layer {worst.layer.name!r} blocks: in int8 it alone loses {worst.drop * 100:.2f} points"
+            blocks = (
+                f"; the layer {worst.layer.name!r} blocks: in int8 it alone loses {budget.metric.amount(worst.drop)}"
+            )
         settings = ", ".join(f"{name} {value}" for name, value in best.settings.items()) or "the recipe as it is"
         return GateFailedError(
-            f"recipe {self.recipe.name!r} cannot keep the accuracy within {budget.max_drop * 100:g} points of the "
-            f"float model's: the best that was reached loses {best.pairs.drop * 100:.2f} points ({settings}; "
-            f"{best.verdict.reason}){blocks}",
+            f"{self._cannot_keep} the float model's: the best that was reached loses "
+            f"{best.losses.amount(best.losses.drop)} ({settings}; {best.verdict.reason}){blocks}",
             hint="allow a larger --max-drop, calibrate with more typical samples, or train with a recipe such as qat",
             trials=[trial.as_json(budget.confidence) for trial in self.bench.trials],
             ranking=[entry.as_json() for entry in self.ranking],

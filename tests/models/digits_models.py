@@ -16,7 +16,7 @@ from edgekit.core.recipe import StepRecord
 from edgekit.core.registry import PASSES
 from edgekit.passes._base import PassContext
 from edgekit.store.cache import NoCache
-from tests.models.fixtures import shared_isolate
+from tests.models.fixtures import once_a_run, shared_isolate
 
 
 def digits() -> Dataset:
@@ -41,14 +41,20 @@ def artifact(path: Path, form: str = "tf_keras") -> Artifact:
 @pytest.fixture(scope="session")
 def digits_model(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     """A trained classifier: convolution, batch norm, depthwise convolution, residual add, two dense layers."""
-    folder = tmp_path_factory.mktemp("digits")
-    data = digits()
-    assert data.labels is not None
-    np.save(folder / "x.npy", data.inputs[0])
-    np.save(folder / "y.npy", data.labels)
-    path = folder / "digits.h5"
-    shared_isolate().call(f"{__file__}:train", {"folder": str(folder), "output": str(path)}, what="training a model")
-    return artifact(path)
+
+    def build(base: Path) -> Path:
+        folder = base / "digits"
+        if not (folder / "digits.h5").exists():
+            folder.mkdir(exist_ok=True)
+            data = digits()
+            assert data.labels is not None
+            np.save(folder / "x.npy", data.inputs[0])
+            np.save(folder / "y.npy", data.labels)
+            job = {"folder": str(folder), "output": str(folder / "digits.h5")}
+            shared_isolate().call(f"{__file__}:train", job, what="training a model")
+        return folder
+
+    return artifact(once_a_run(tmp_path_factory, "digits", build) / "digits.h5")
 
 
 @pytest.fixture
@@ -71,6 +77,22 @@ def run_pass(tmp_path: Path) -> Any:
         return PASSES.load(name).run(model, params or {}, PassContext(**(values | changes)))
 
     return run
+
+
+_MADE: dict[tuple[str, str, str], tuple[Artifact, StepRecord]] = {}
+
+
+@pytest.fixture
+def made(run_pass: Any) -> Any:
+    """`run_pass` without changes of the context; what another test made already is taken from there."""
+
+    def make(name: str, model: Artifact, params: dict[str, Any] | None = None) -> tuple[Artifact, StepRecord]:
+        key = (name, model.digest, repr(sorted((params or {}).items())))
+        if key not in _MADE:
+            _MADE[key] = run_pass(name, model, params)
+        return _MADE[key]
+
+    return make
 
 
 def train(folder: str, output: str) -> None:

@@ -4,24 +4,42 @@ from __future__ import annotations
 
 import atexit
 import functools
+from collections.abc import Callable
 from pathlib import Path
 
+import filelock
 import pytest
 
 from edgekit.core.isolation import Isolate
 from tests.models import frameworks
 
 
+def once_a_run(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], Path]) -> Path:
+    """What `build` makes below a folder, or finds there: one for all workers, the first of which makes it."""
+    workers_own = factory.getbasetemp()
+    base = workers_own.parent if workers_own.name.startswith("popen-") else workers_own
+    with filelock.FileLock(base / f"{name}.lock", timeout=600):
+        return build(base)
+
+
 @pytest.fixture(scope="session")
 def framework_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of `tests.models.frameworks`."""
-    return frameworks.build_once(tmp_path_factory.getbasetemp())
+    return once_a_run(tmp_path_factory, "framework-models", frameworks.build_once)
 
 
 @functools.cache
 def shared_isolate() -> Isolate:
     """One child process for the session, so that TensorFlow is imported once."""
     child = Isolate()
+    atexit.register(child.close)
+    return child
+
+
+@functools.cache
+def shared_user_isolate() -> Isolate:
+    """One child process for the session that can import from the working folder, so that torch is imported once."""
+    child = Isolate(user_code=True)
     atexit.register(child.close)
     return child
 

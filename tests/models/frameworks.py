@@ -1,4 +1,4 @@
-"""Tiny models made by Keras and TensorFlow in one child process, once a session.
+"""Tiny models made by Keras and TensorFlow in one child process, once a run.
 
 Run as a script with a folder and a canary: writes tiny.keras, open_shape.keras, tokens.keras, tiny_saved_model, the
 tiny model as .h5 and in Keras 2 (tiny.h5, tiny_tf_keras.keras, tiny_tf_keras.h5), weights alone, and SavedModels that
@@ -26,7 +26,7 @@ def build_once(base: Path) -> Path:
             [sys.executable, __file__, str(folder), str(folder / "canary")],
             check=True,
             capture_output=True,
-            timeout=120,
+            timeout=300,
             env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "2"},
         )
     return folder

@@ -10,19 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.core.errors import ConfigurationError, UnsupportedError
-from edgekit.passes._keras.kernels import Kernel, Weighted, check_choice, chosen, listed
+from edgekit.passes._keras.kernels import WRAPPED, Kernel, Weighted, check_choice, chosen, listed
 from edgekit.passes.cluster import DEFAULT_CLUSTERS
-
-_WRAPPED = {
-    "Conv1D": "kernel",
-    "Conv2D": "kernel",
-    "Conv2DTranspose": "kernel",
-    "Conv3D": "kernel",
-    "Dense": "kernel",
-    "SeparableConv1D": "pointwise_kernel",
-    "SeparableConv2D": "pointwise_kernel",
-}
-"""Layer -> the tensor that tfmot's wrapper clusters."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +116,6 @@ def _why_not(layer: Weighted, kernel: Kernel, params: dict[str, Any], masking: b
         return "as asked"
     if kernel.attribute == "depthwise_kernel":
         return "depthwise"
-    if _WRAPPED.get(layer.kind) != kernel.attribute:
+    if WRAPPED.get(layer.kind) != kernel.attribute:
         return layer.kind
     return "the model masks padding" if masking else ""

@@ -12,6 +12,19 @@ from edgekit.core.suggest import did_you_mean
 
 _ATTRIBUTES = ("depthwise_kernel", "pointwise_kernel", "kernel", "recurrent_kernel", "embeddings")
 _SHOWN = 8
+WRAPPED = {
+    "Conv1D": "kernel",
+    "Conv2D": "kernel",
+    "Conv2DTranspose": "kernel",
+    "Conv3D": "kernel",
+    "Dense": "kernel",
+    "SeparableConv1D": "pointwise_kernel",
+    "SeparableConv2D": "pointwise_kernel",
+}
+"""Layer -> the tensor that tfmot's wrappers prune and cluster.
+
+The one for pruning knows a few more layers, but loses the masks that they pass on.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,20 +11,10 @@ from numpy.typing import NDArray
 
 from edgekit.core.errors import ConfigurationError, UnsupportedError
 from edgekit.passes._keras import masks
-from edgekit.passes._keras.kernels import Kernel, Weighted, check_choice, chosen, listed
+from edgekit.passes._keras.kernels import WRAPPED, Kernel, Weighted, check_choice, chosen, listed
 from edgekit.passes._keras.pruning_schedule import Schedule
 from edgekit.passes.prune import parse_pattern
 
-_WRAPPED = {
-    "Conv1D": "kernel",
-    "Conv2D": "kernel",
-    "Conv2DTranspose": "kernel",
-    "Conv3D": "kernel",
-    "Dense": "kernel",
-    "SeparableConv1D": "pointwise_kernel",
-    "SeparableConv2D": "pointwise_kernel",
-}
-"""Layer -> the tensor that tfmot's wrapper prunes. It knows a few more, but loses the masks that they pass on."""
 _INPUT_AXIS = {
     "Conv1D": -2,
     "Conv2D": -2,
@@ -154,7 +144,7 @@ def _tasks(layer: Weighted, params: dict[str, Any], *, masking: bool) -> Iterato
     for kernel in layer.kernels:
         axis = None if kernel.attribute == "depthwise_kernel" else _INPUT_AXIS.get(kernel.owner)
         why = _why_not(kernel, form, axis, wanted)
-        wrapped = _WRAPPED.get(layer.kind) == kernel.attribute and not masking
+        wrapped = WRAPPED.get(layer.kind) == kernel.attribute and not masking
         if form.group is not None:
             wrapped = wrapped and layer.kind in ("Conv2D", "Dense") and kernel.variable.shape.rank in (2, 4)
         elif form.block != (1, 1):

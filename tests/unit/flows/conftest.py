@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import _spoilt_models
 from edgekit.config.targets import load_target
 from edgekit.core.paired import CONFIDENCE
 from edgekit.data import load_dataset
@@ -15,15 +16,23 @@ from edgekit.flows.prepare import Preparation
 from edgekit.flows.request import CompileRequest
 from edgekit.flows.trials import Bench, Budget
 from edgekit.flows.workspace import workspace
-from tests.models import spoilt
+from tests.models.command import warm_child
+from tests.models.fixtures import once_a_run
+
+__all__ = ["warm_child"]
 
 MakeBench = Callable[..., Bench]
 
 
+@pytest.fixture(autouse=True)
+def _lent_child(warm_child: None) -> None:
+    """What these tests are about happens on this side of the child process."""
+
+
 @pytest.fixture(scope="session")
 def spoilt_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of `tests.models.spoilt`."""
-    return spoilt.build_once(tmp_path_factory.getbasetemp())
+    """The folder of `benchmarks._spoilt_models`."""
+    return once_a_run(tmp_path_factory, "spoilt-models", _spoilt_models.build_once)
 
 
 @pytest.fixture

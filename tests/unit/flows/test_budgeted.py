@@ -55,7 +55,7 @@ class TableBench(Bench):
             artifacts=(artifact,),
             records=(),
             accuracy=Accuracy(correct=9800 - lost, n=10_000, low=0, high=1, provenance=Provenance.MEASURED),
-            pairs=counts,
+            losses=counts,
             verdict=drop_verdict(counts, self.budget.max_drop),
         )
         self._known[digest] = trial
@@ -133,6 +133,17 @@ def test_gentler_first_step_is_taken_when_it_leads_to_a_smaller_transfer():
     assert found.trial.settings["cluster.clusters"] == 8
 
 
+def test_first_step_goes_further_where_the_training_of_the_second_wins_back_what_it_lost():
+    def rule(chosen: dict[str, Any]) -> tuple[int, int]:
+        zeros, values = chosen.get("sparsity", 0.0), chosen.get("clusters")
+        lost = {0.95: 150, 0.9: 60}.get(zeros, 0) // (3 if values else 1) + (60 if values == 8 else 0)
+        return lost, int(10_000 * (1.1 - zeros)) // (2 if values else 1) + (values or 0)
+
+    found = search(recipe(PRUNED, CLUSTERED, FLOAT16), TableBench(rule=rule))
+
+    assert found.trial.settings == {"prune.sparsity": 0.95, "cluster.clusters": 16}
+
+
 def test_recipe_that_cannot_keep_layers_fails_with_the_best_that_was_reached():
     bench = TableBench(rule=lambda _chosen: (500, 1000))
 
@@ -157,6 +168,8 @@ def test_spoilt_range_is_mended_by_the_shortest_list_of_layers(bench):
     assert 0 < found.kept_weights <= 0.2
     assert sorted(kept.layer.name.split("/")[1] for kept in found.kept) == ["listener_1", "loud_1"]
     assert found.cost_bytes == found.trial.artifact.size_bytes - plain.artifact.size_bytes
+    assert found.plain is not None
+    assert found.plain.digest == plain.artifact.digest
     shorter = [trial for trial in at.trials if len(trial.settings.get("keep_float", ())) == len(found.kept) - 1]
     assert len(shorter) == len(found.kept)
     assert not any(at.holds(trial) for trial in shorter)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.models.digits_models import digits_model, run_pass
+from tests.models.digits_models import digits_model, made, run_pass
 
-__all__ = ["digits_model", "run_pass"]
+__all__ = ["digits_model", "made", "run_pass"]

@@ -11,7 +11,7 @@ from edgekit.passes._keras import clustering
 from tests.models.fixtures import shared_isolate
 from tests.unit.passes.test_prune import kernels
 
-SHORT = {"epochs": 1, "batch_size": 32}
+SHORT = {"epochs": 1, "batch_size": 32, "validation_split": 0.0}
 
 
 def values(weights: np.ndarray) -> int:
@@ -37,7 +37,10 @@ def check_dense(path: str, clusters: int, lost: bool) -> None:
 # Here
 
 
-@pytest.mark.parametrize("init", ["linear", "random", "density", "kmeans++"])
+@pytest.mark.parametrize(
+    "init",
+    ["linear", "kmeans++", *(pytest.param(name, marks=pytest.mark.full) for name in ("random", "density"))],
+)
 def test_no_layer_holds_more_values_than_clusters(init, digits_model, run_pass):
     result, record = run_pass("cluster", digits_model, {**SHORT, "clusters": 8, "init": init})
 
@@ -91,9 +94,9 @@ def test_layers_and_skip_say_it_for_each_layer(digits_model, run_pass):
 
 
 @pytest.mark.parametrize("per_channel", [False, True])
-def test_zeros_of_a_pruned_model_stay(per_channel, digits_model, run_pass):
+def test_zeros_of_a_pruned_model_stay(per_channel, digits_model, made, run_pass):
     """Those of the depthwise layer too, which is trained without clusters."""
-    pruned, _ = run_pass("prune", digits_model, {**SHORT, "sparsity": 0.5})
+    pruned, _ = made("prune", digits_model, {**SHORT, "sparsity": 0.5})
     params = {"clusters": 8, "preserve_sparsity": True, "per_channel": per_channel, "skip": ["conv"]}
 
     result, _ = run_pass("cluster", pruned, {**SHORT, **params})
@@ -104,8 +107,8 @@ def test_zeros_of_a_pruned_model_stay(per_channel, digits_model, run_pass):
     assert np.abs(after["depthwise"] - before["depthwise"]).max() > 1e-4
 
 
-def test_without_asking_zeros_are_lost(digits_model, run_pass):
-    pruned, _ = run_pass("prune", digits_model, {**SHORT, "sparsity": 0.5})
+def test_without_asking_zeros_are_lost(digits_model, made, run_pass):
+    pruned, _ = made("prune", digits_model, {**SHORT, "sparsity": 0.5})
 
     result, _ = run_pass("cluster", pruned, {**SHORT, "clusters": 8, "init": "random"})
 

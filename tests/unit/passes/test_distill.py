@@ -13,6 +13,7 @@ from edgekit.core.registry import PASSES
 from tests.models.digits_models import artifact, digits
 from tests.models.fixtures import shared_isolate
 
+SHORT = {"epochs": 1, "validation_split": 0.0}
 ALL = ["response", "feature", "relation_layers", "relation_samples"]
 
 
@@ -41,7 +42,7 @@ def look(path: str, x: str, y: str) -> dict[str, Any]:
 
 
 def test_student_is_narrower_and_learns(digits_model, run_pass):
-    result, record = run_pass("distill", digits_model, {"epochs": 8, "learning_rate": 5e-3, "batch_size": 32})
+    result, record = run_pass("distill", digits_model, {**SHORT, "epochs": 8, "learning_rate": 5e-3, "batch_size": 32})
 
     found = looked_at(result.path)
     assert found["shapes"]["conv"] == [3, 3, 1, 4]
@@ -53,7 +54,7 @@ def test_student_is_narrower_and_learns(digits_model, run_pass):
 
 def test_teacher_teaches_without_labels(digits_model, run_pass):
     unlabelled = Dataset(name="digits", inputs=digits().take(range(600)).inputs)
-    params = {"epochs": 8, "alpha": 1.0, "learning_rate": 5e-3, "batch_size": 32}
+    params = {**SHORT, "epochs": 8, "alpha": 1.0, "learning_rate": 5e-3, "batch_size": 32}
 
     result, _ = run_pass("distill", digits_model, params, data=unlabelled)
 
@@ -61,11 +62,11 @@ def test_teacher_teaches_without_labels(digits_model, run_pass):
 
 
 def test_all_methods_together_give_the_same_bytes_again(digits_model, run_pass):
-    params = {"epochs": 1, "methods": ALL, "hints": {"relu": "relu"}, "flows": {"relu": "add"}}
+    params = {**SHORT, "methods": ALL, "hints": {"relu": "relu"}, "flows": {"relu": "add"}}
 
     first, _ = run_pass("distill", digits_model, params)
     again, _ = run_pass("distill", digits_model, params)
-    plain, _ = run_pass("distill", digits_model, {"epochs": 1})
+    plain, _ = run_pass("distill", digits_model, SHORT)
 
     assert first.digest == again.digest
     assert first.digest != plain.digest
@@ -73,7 +74,7 @@ def test_all_methods_together_give_the_same_bytes_again(digits_model, run_pass):
 
 
 def test_self_distillation_begins_with_the_teachers_weights(digits_model, run_pass):
-    params = {"epochs": 1, "width": 1.0, "learning_rate": 1e-6}
+    params = {**SHORT, "width": 1.0, "learning_rate": 1e-6}
 
     same, _ = run_pass("distill", digits_model, params)
     new, _ = run_pass("distill", digits_model, {**params, "reinitialise": True})
@@ -87,9 +88,7 @@ def test_named_student_is_trained(digits_model, run_pass, tmp_path):
     shared_isolate().call(f"{__file__}:save_student", {"output": str(path), "classes": 10}, what="building")
     student = artifact(path)
 
-    result, _ = run_pass(
-        "distill", digits_model, {"epochs": 1, "student": "student.h5"}, models={"student.h5": student}
-    )
+    result, _ = run_pass("distill", digits_model, {**SHORT, "student": "student.h5"}, models={"student.h5": student})
 
     assert set(looked_at(result.path)["shapes"]) == {"only"}
 
@@ -98,7 +97,7 @@ def test_named_teacher_teaches_the_model(digits_model, run_pass, tmp_path):
     path = tmp_path / "student.h5"
     shared_isolate().call(f"{__file__}:save_student", {"output": str(path), "classes": 10}, what="building")
 
-    result, _ = run_pass("distill", artifact(path), {"epochs": 1, "teacher": "big.h5"}, models={"big.h5": digits_model})
+    result, _ = run_pass("distill", artifact(path), {**SHORT, "teacher": "big.h5"}, models={"big.h5": digits_model})
 
     assert set(looked_at(result.path)["shapes"]) == {"only"}
 
@@ -140,7 +139,7 @@ def test_student_with_other_classes_is_refused(digits_model, run_pass, tmp_path)
 )
 def test_impossible_parameters_are_refused(digits_model, run_pass, params, text):
     with pytest.raises(ConfigurationError) as refused:
-        run_pass("distill", digits_model, {"epochs": 1, **params}, models={"a": digits_model, "b": digits_model})
+        run_pass("distill", digits_model, {**SHORT, **params}, models={"a": digits_model, "b": digits_model})
 
     assert text in f"{refused.value} {refused.value.hint}"
 

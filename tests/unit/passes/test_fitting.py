@@ -197,6 +197,32 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+Heard = tuple[dict[str, Any], list[Event]]
+
+
+def told(tmp_path_factory: pytest.TempPathFactory, **changes: Any) -> Heard:
+    """A training and the events on its way."""
+    folder = tmp_path_factory.mktemp("trained")
+    heard: list[Event] = []
+    write_samples(folder)
+    return run(folder, on_event=heard.append, **changes), heard
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Heard:
+    """The training of `killed`, from its begin to its end."""
+    return told(tmp_path_factory, params={"patience": 2})
+
+
+OVERFITTING = {"learning_rate": 0.03, "patience": 1, "epochs": 12}
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A training of labels that cannot be learned, ended by its validation loss."""
+    return told(tmp_path_factory, labels="random.npy", params=OVERFITTING)[0]
+
+
 def copied(killed: Path, folder: Path, edit: Callable[[bytes], bytes] = bytes) -> Path:
     """A folder with the checkpoint, edited."""
     (folder / "job").mkdir()
@@ -204,16 +230,16 @@ def copied(killed: Path, folder: Path, edit: Callable[[bytes], bytes] = bytes) -
     return folder / "job"
 
 
-def test_killed_training_goes_on_and_gives_the_same_weights(samples, killed, tmp_path):
-    whole = run(samples, params={"patience": 2})
+def test_killed_training_goes_on_and_gives_the_same_weights(samples, killed, whole, tmp_path):
+    at_once, _ = whole
     checkpoint = copied(killed, tmp_path)
 
     resumed = run(samples, params={"patience": 2}, checkpoint=str(checkpoint))
 
     assert resumed["resumed_at"] == 2
-    assert resumed["history"] == whole["history"]
-    assert resumed["digest"] == whole["digest"]
-    assert resumed["notes"] == whole["notes"]
+    assert resumed["history"] == at_once["history"]
+    assert resumed["digest"] == at_once["digest"]
+    assert resumed["notes"] == at_once["notes"]
     assert not checkpoint.exists()
 
 
@@ -226,12 +252,12 @@ def test_killed_training_goes_on_and_gives_the_same_weights(samples, killed, tmp
     ],
     ids=["empty", "cut", "flipped"],
 )
-def test_damaged_checkpoint_is_noticed_and_the_training_starts_again(samples, killed, damage, tmp_path):
+def test_damaged_checkpoint_is_noticed_and_the_training_starts_again(samples, killed, whole, damage, tmp_path):
     again = run(samples, params={"patience": 2}, checkpoint=str(copied(killed, tmp_path, damage)))
 
     assert again["resumed_at"] == 0
     assert "damaged" in again["notes"][0]
-    assert again["digest"] == run(samples, params={"patience": 2})["digest"]
+    assert again["digest"] == whole[0]["digest"]
 
 
 def test_checkpoint_of_another_model_is_not_taken(samples, killed, tmp_path):
@@ -240,15 +266,11 @@ def test_checkpoint_of_another_model_is_not_taken(samples, killed, tmp_path):
     assert "another model" in other["notes"][0]
 
 
-def test_other_seed_gives_other_weights(samples):
-    assert run(samples, params={"seed": 1})["digest"] != run(samples, params={"seed": 2})["digest"]
+def test_other_seed_gives_other_weights(samples, whole):
+    assert run(samples, params={"patience": 2, "seed": 1})["digest"] != whole[0]["digest"]
 
 
-OVERFITTING = {"learning_rate": 0.03, "patience": 1, "epochs": 12}
-
-
-def test_early_stopping_ends_and_keeps_the_best_weights(samples):
-    stopped = run(samples, labels="random.npy", params=OVERFITTING)
+def test_early_stopping_ends_and_keeps_the_best_weights(samples, stopped):
     best = int(np.argmin(stopped["history"]["val_loss"])) + 1
     straight = run(samples, labels="random.npy", params=OVERFITTING | {"epochs": best, "patience": 0})
 
@@ -257,17 +279,14 @@ def test_early_stopping_ends_and_keeps_the_best_weights(samples):
     assert stopped["digest"] == straight["digest"]
 
 
-def test_epochs_before_the_model_has_settled_are_never_the_best(samples):
-    early = run(samples, labels="random.npy", params=OVERFITTING)
-    late = run(samples, labels="random.npy", params=OVERFITTING, settled_at=early["epochs"] + 1)
+def test_epochs_before_the_model_has_settled_are_never_the_best(samples, stopped):
+    late = run(samples, labels="random.npy", params=OVERFITTING, settled_at=stopped["epochs"] + 1)
 
-    assert late["epochs"] > early["epochs"] + 2
+    assert late["epochs"] > stopped["epochs"] + 2
 
 
-def test_progress_is_told_in_every_epoch(samples):
-    heard: list[Event] = []
-
-    run(samples, on_event=heard.append)
+def test_progress_is_told_in_every_epoch(whole):
+    _, heard = whole
 
     ends = [event for event in heard if "validation loss" in event.message]
     assert [event.message.partition(":")[0] for event in ends] == [f"epoch {n} of 3" for n in (1, 2, 3)]

@@ -18,7 +18,7 @@ from tests.models.fixtures import framework_models, shared_isolate
 
 __all__ = ["framework_models"]
 
-SHORT = {"epochs": 1, "batch_size": 32}
+SHORT = {"epochs": 1, "batch_size": 32, "validation_split": 0.0}
 
 
 def kernels(path: Path) -> dict[str, np.ndarray]:
@@ -98,7 +98,7 @@ def test_every_layer_reaches_the_sparsity(digits_model, run_pass):
 
 
 def test_same_training_gives_the_same_bytes_and_stays_accurate(digits_model, run_pass):
-    params = {**SHORT, "epochs": 3, "sparsity": 0.6, "patience": 2}
+    params = {**SHORT, "epochs": 3, "sparsity": 0.6, "patience": 2, "validation_split": 0.2}
 
     first, record = run_pass("prune", digits_model, params)
     second, _ = run_pass("prune", digits_model, params)

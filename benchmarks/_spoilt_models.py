@@ -1,7 +1,8 @@
-"""Digits networks that plain int8 breaks: one with a spoilt activation range, one whose inputs were never scaled.
+"""Trained networks that plain int8 breaks: a spoilt activation range, and inputs that nobody scaled.
 
-Run as a script with a folder: writes spoilt.keras with images.npz, and unscaled.keras with features.npz; both data sets
-hold train_x, train_y, test_x and test_y.
+Run as a script with a folder: writes spoilt.keras with images_train.npz and images_test.npz, and unscaled.keras with
+features_train.npz and features_test.npz, all of scikit-learn's digits: 1,257 to train, 540 to evaluate. With a trained
+LeNet-5 behind the folder: writes that one, spoilt, as lenet5.keras. Tests and `scripts/bench spoilt` share them.
 """
 
 from __future__ import annotations
@@ -10,24 +11,37 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 TRAINING_SAMPLES = 1257
-_LOUD = 4000.0
+LOUD = 4000.0
 """How much louder one channel is than the others: they share the steps of one int8 scale."""
 
 
 def build_once(base: Path) -> Path:
-    """The folder with the models and their data."""
+    """The folder with the models of digits and their data, below another one."""
     folder = base / "spoilt-models"
     if not (folder / "done").exists():
-        subprocess.run(
-            [sys.executable, __file__, str(folder)],
-            check=True,
-            capture_output=True,
-            timeout=200,
-            env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "2"},
-        )
+        _run(folder)
     return folder
+
+
+def spoilt_lenet5(trained: Path, base: Path) -> Path:
+    """A trained LeNet-5 with one loud channel, beside the models of digits."""
+    path = base / "spoilt-models" / "lenet5.keras"
+    if not path.exists():
+        _run(path.parent, trained)
+    return path
+
+
+def _run(*arguments: Path) -> None:
+    subprocess.run(
+        [sys.executable, __file__, *map(str, arguments)],
+        check=True,
+        capture_output=True,
+        timeout=200,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "2"},
+    )
 
 
 def _build(folder: Path) -> None:
@@ -39,14 +53,13 @@ def _build(folder: Path) -> None:
     order = np.random.default_rng(0).permutation(len(data.target))
     images = (data.images[order, ..., None] / 16).astype(np.float32)
     labels = data.target[order].astype(np.int64)
-    folder.mkdir(parents=True)
 
-    def write(name: str, x: np.ndarray) -> None:
+    def write(name: str, x: Any) -> None:
         n = TRAINING_SAMPLES
         for part, some in (("train", slice(None, n)), ("test", slice(n, None))):
             np.savez(folder / f"{name}_{part}.npz", x=x[some], y=labels[some])
 
-    def train(model: keras.Model, x: np.ndarray) -> None:
+    def train(model: keras.Model, x: Any) -> None:
         model.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy")
         model.fit(x[:TRAINING_SAMPLES], labels[:TRAINING_SAMPLES], epochs=12, batch_size=64, verbose=0)
 
@@ -63,13 +76,7 @@ def _build(folder: Path) -> None:
         layers.Dense(10, activation="softmax", name="scores"),
     ])  # fmt: skip
     train(spoilt, images)
-    loud, listener = spoilt.get_layer("loud"), spoilt.get_layer("listener")
-    (kernel, bias), (reader, offset) = loud.get_weights(), listener.get_weights()
-    kernel[..., 0] *= _LOUD  # the function stays the same: what one layer multiplies the next one divides by
-    bias[0] *= _LOUD
-    reader[:, :, 0] /= _LOUD
-    loud.set_weights([kernel, bias])
-    listener.set_weights([reader, offset])
+    _spoil(spoilt, "loud", "listener")
     spoilt.save(folder / "spoilt.keras")
     write("images", images)
 
@@ -90,5 +97,32 @@ def _build(folder: Path) -> None:
     (folder / "done").touch()
 
 
+def _spoil(model: Any, loud: str, listener: str) -> None:
+    """Blow up a channel of a convolution that ReLU and at most a pool part from the next one.
+
+    The function stays the same: what one layer multiplies the next one divides by.
+    """
+    kernel, bias = model.get_layer(loud).get_weights()
+    reader, offset = model.get_layer(listener).get_weights()
+    kernel[..., 0] *= LOUD
+    bias[0] *= LOUD
+    reader[:, :, 0] /= LOUD
+    model.get_layer(loud).set_weights([kernel, bias])
+    model.get_layer(listener).set_weights([reader, offset])
+
+
+def _build_lenet5(folder: Path, trained: Path) -> None:
+    import keras
+
+    model = keras.models.load_model(trained, compile=False)
+    _spoil(model, "conv1", "conv2")
+    model.save(folder / "lenet5.keras")
+
+
 if __name__ == "__main__":
-    _build(Path(sys.argv[1]))
+    target = Path(sys.argv[1])
+    target.mkdir(parents=True, exist_ok=True)
+    if len(sys.argv) > 2:
+        _build_lenet5(target, Path(sys.argv[2]))
+    else:
+        _build(target)
