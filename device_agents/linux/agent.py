@@ -154,7 +154,13 @@ class Agent:
                 agent=[protocol.PROTOCOL],
             )
         facts = environment.identity()
-        return dict(facts, protocol=protocol.PROTOCOL, agent=self._digest, root=self._root.path)
+        return dict(
+            facts,
+            protocol=protocol.PROTOCOL,
+            encodings=list(protocol.ENCODINGS),
+            agent=self._digest,
+            root=self._root.path,
+        )
 
     def _status(self, params: Params) -> Result:
         state, warnings = links.survey(self._root)
@@ -179,10 +185,16 @@ class Agent:
 
     def _stage(self, params: Params) -> Result:
         digest, size = requests.digest(params, "sha256"), requests.count(params, "size", _MAX_BLOB_BYTES)
+        encoding = requests.encoding(params)
 
         def begin(offset: int) -> Any:
             self._event("ready", offset=offset)
-            return self._channel.read_payload()
+            payload = self._channel.read_payload()
+            if encoding != protocol.DEFLATE:
+                return payload
+            from device_agents.linux.inflate import inflate  # zlib, which a rollback does without
+
+            return inflate(payload, size - offset)
 
         with lock.exclusive(self._root.lock):
             self._root.prepare()

@@ -78,8 +78,8 @@ def stage(root: Root, digest: str, size: int, begin: Callable[[int], Iterable[by
         begin: told the offset from which the host shall send, gives what it sends; not called when the blob is there.
 
     Raises:
-        AgentError: E_VERIFY when the bytes are not those of `digest` (they are dropped); E_PROTOCOL when the payload
-            ends early (what came is kept); E_STORAGE when there is no room.
+        AgentError: E_VERIFY when the bytes are not those of `digest`, or not encoded as agreed (they are dropped);
+            E_PROTOCOL when the payload ends early (what came is kept); E_STORAGE when there is no room.
     """
     part = _Part(root, digest)
     with suppress(AgentError):  # a damaged blob is received anew and replaced by the rename
@@ -134,11 +134,10 @@ class _Part:
         self._cut(0, hashlib.sha256(), 0)
 
     def receive(self, pieces: Iterable[bytes | memoryview], size: int) -> None:
-        """Append pieces until the payload ends; whatever ends it, what has arrived is noted for a resume."""
+        """Append pieces until the payload ends; wrong ones drop it all, else what has arrived is noted for a resume."""
         try:
             for piece in pieces:
                 if self.offset + len(piece) > size:
-                    self.discard()
                     raise AgentError("E_VERIFY", f"more than the announced {size} bytes arrive", blob=self._digest)
                 with durable.naming(self._path, size - self.offset):
                     durable.write_all(self._data, piece)
@@ -146,9 +145,12 @@ class _Part:
                 self.offset += len(piece)
                 if self.offset - self._recorded >= _RECORD_BYTES:
                     self._record()
-        except BaseException:
-            with suppress(OSError):
-                self._record()
+        except BaseException as reason:
+            if isinstance(reason, AgentError) and reason.code == "E_VERIFY":
+                self.discard()
+            else:
+                with suppress(OSError):
+                    self._record()
             raise
 
     def finish(self, size: int) -> None:

@@ -16,6 +16,12 @@ MAX_LINE = 1024 * 1024
 MAX_FRAME = 1024 * 1024
 """Longest payload frame in bytes."""
 
+DEFLATE = "deflate"
+"""RFC 1951, with neither zlib's nor gzip's header around it."""
+
+ENCODINGS = (DEFLATE,)
+"""How the payload of a `stage` may travel, other than plain; `hello` names them, as older agents know none."""
+
 VERBS = (
     "hello",
     "status",

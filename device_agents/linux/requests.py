@@ -137,6 +137,14 @@ def names_or_none(params: dict[str, Any], name: str) -> list[str] | None:
     return value
 
 
+def encoding(params: dict[str, Any]) -> str | None:
+    """How a payload travels: one of `protocol.ENCODINGS`, or None for plain."""
+    value = params.get("encoding")
+    if value is not None and value not in protocol.ENCODINGS:
+        raise bad(f"encoding is {value!r}, not one of {list(protocol.ENCODINGS)} or null")
+    return value
+
+
 def flag(params: dict[str, Any], name: str) -> bool:
     """True or false; false when missing."""
     value = params.get(name, False)

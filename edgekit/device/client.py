@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from numpy.typing import NDArray
 
+from device_agents.linux import protocol
 from edgekit.core.digest import sha256_bytes, sha256_file
 from edgekit.core.errors import ProtocolError
 from edgekit.core.events import Event, OnEvent, ignore
@@ -28,12 +29,12 @@ from edgekit.device.replies import (
     OutputTensor,
     ProbeResult,
     Rollback,
-    StageResult,
     Status,
     tensor,
 )
-from edgekit.device.session import Reply, Session, Upload
+from edgekit.device.session import Reply, Session
 from edgekit.device.tensors import TensorRef, encode
+from edgekit.device.upload import StageResult, Upload, deflate_gains
 
 MIN_UPLOAD_BYTES_PER_S = 16 * 1024
 """A slower link than this is taken for a dead one."""
@@ -134,6 +135,8 @@ class DeviceClient:
     ) -> StageResult:
         """Put a blob on the device, unless it is there; an upload that was cut off is resumed.
 
+        It travels compressed where the device is a remote one, its agent can decode it, and it gets smaller.
+
         Args:
             source: a file or its bytes.
             sha256: of the content, when the caller knows it.
@@ -152,17 +155,27 @@ class DeviceClient:
         return self._stage(io.BytesIO(source), sha256 or sha256_bytes(source), len(source), on_event)
 
     def _stage(self, source: Any, sha256: str, size_bytes: int, on_event: OnEvent) -> StageResult:
+        params: dict[str, object] = {"sha256": sha256, "size": size_bytes}
+        encoding = None
+        known = self._session.is_remote and protocol.DEFLATE in self.hello.encodings
+        if known and deflate_gains(source, size_bytes):
+            params["encoding"] = encoding = protocol.DEFLATE
         reply = self._session.request(
             "stage",
-            {"sha256": sha256, "size": size_bytes},
-            upload=Upload(source=source, size_bytes=size_bytes),
+            params,
+            upload=Upload(source=source, size_bytes=size_bytes, encoding=encoding),
             on_event=_progress("upload", on_event),
             deadline_s=size_bytes / MIN_UPLOAD_BYTES_PER_S + _SLACK_S,
         )
         fields = Fields(reply.result, "stage")
         if fields.digest("sha256") != sha256:
             raise ProtocolError(f"asked to store {sha256}, the agent stored something else", hint="try again")
-        return StageResult(sha256=sha256, sent_bytes=fields.integer("sent"), already=fields.boolean("already"))
+        return StageResult(
+            sha256=sha256,
+            sent_bytes=fields.integer("sent"),
+            transferred_bytes=reply.uploaded_bytes,
+            already=fields.boolean("already"),
+        )
 
     def stage_tensor(self, array: NDArray[Any], *, on_event: OnEvent = ignore) -> TensorRef:
         """Put an array on the device, unless it is there.

@@ -33,6 +33,7 @@ class Hello:
         bits: of the user land (pointer size): 32 or 64.
         libc: name and version, e.g. ("glibc", "2.36").
         boot_id, machine_id: change with a reboot, and never.
+        encodings: how an upload may travel, other than plain; older agents name none.
     """
 
     protocol: int
@@ -46,6 +47,7 @@ class Hello:
     machine_id: str | None
     hostname: str
     pid: int
+    encodings: tuple[str, ...]
 
     @classmethod
     def parse(cls, fields: Fields) -> Hello:
@@ -69,6 +71,7 @@ class Hello:
             machine_id=fields.optional_text("machine_id"),
             hostname=fields.text("hostname"),
             pid=fields.integer("pid"),
+            encodings=fields.texts("encodings") if fields.has("encodings") else (),
         )
 
 
@@ -170,21 +173,6 @@ class Status:
             failed={printable(digest, limit=64): failed.text(digest) for digest in failed.names()},
             bundles=fields.digests("bundles"),
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class StageResult:
-    """A blob on the device.
-
-    Attributes:
-        sha256: its name.
-        sent_bytes: bytes that travelled now; less than the size when an upload was resumed.
-        already: it was there, nothing was sent.
-    """
-
-    sha256: str
-    sent_bytes: int
-    already: bool
 
 
 @dataclass(frozen=True, kw_only=True)

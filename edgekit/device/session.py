@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from device_agents.linux import protocol
 from edgekit.core.errors import (
@@ -23,6 +23,7 @@ from edgekit.core.errors import (
 from edgekit.device.agent_build import agent_digest, bootstrap_source, build_agent
 from edgekit.device.fields import Fields, safe
 from edgekit.device.replies import Hello
+from edgekit.device.upload import Upload, deflated
 from edgekit.device.wire import Wire
 from edgekit.transports import Transport, printable
 
@@ -39,29 +40,6 @@ OnAgentEvent = Callable[[Mapping[str, Any]], None]
 """Called with each event of the agent; its strings are safe to print."""
 
 
-class PayloadSource(Protocol):
-    """Bytes that can be sent from any offset on: an open file, or io.BytesIO."""
-
-    def seek(self, offset: int, /) -> int:
-        """Go to a byte."""
-
-    def read(self, size: int, /) -> bytes:
-        """Up to so many bytes from there; b"" at the end."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Upload:
-    """A payload for the agent.
-
-    Attributes:
-        source: where its bytes are.
-        size_bytes: how many it has.
-    """
-
-    source: PayloadSource
-    size_bytes: int
-
-
 @dataclass(frozen=True, kw_only=True)
 class Payload:
     """A payload of the agent; its bytes have the digest that the agent announced."""
@@ -73,10 +51,17 @@ class Payload:
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """A request's result, not yet checked beyond being a JSON object, and its payloads in order."""
+    """A request's result, not yet checked beyond being a JSON object.
+
+    Attributes:
+        result: as it came.
+        payloads: those of the answer, in order.
+        uploaded_bytes: what was sent for the upload, as it travelled, without the frames' headers.
+    """
 
     result: Mapping[str, Any]
     payloads: Sequence[Payload]
+    uploaded_bytes: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +107,11 @@ class Session:
     def endpoint(self) -> str:
         """Where the device is, as a URL."""
         return str(self._transport.endpoint)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether bytes leave this computer on their way to the device."""
+        return self._transport.is_remote
 
     def open(self) -> None:
         """Connect, start the agent (push it when the device lacks this version), agree on a protocol.
@@ -233,6 +223,7 @@ class _Exchange:
     payload_limit_bytes: int
     deadline_s: float | None
     payloads: list[Payload] = field(default_factory=list)
+    uploaded_bytes: int = 0
     answer: Reply | EdgekitError | None = None
     started: float = field(default_factory=time.monotonic)
 
@@ -250,7 +241,9 @@ class _Exchange:
         if "event" in message:
             self._handle_event(message)
         elif set(message) == {"id", "result"} and isinstance(message["result"], dict):
-            self.answer = Reply(result=message["result"], payloads=tuple(self.payloads))
+            self.answer = Reply(
+                result=message["result"], payloads=tuple(self.payloads), uploaded_bytes=self.uploaded_bytes
+            )
         elif set(message) == {"id", "error"} and isinstance(message["error"], dict):
             self.answer = from_json(safe(message["error"]))
         else:
@@ -292,22 +285,29 @@ class _Exchange:
             raise self.wire.bad(
                 f"it wants {upload.size_bytes} bytes from offset {printable(repr(offset), limit=40)} on"
             )
-        upload.source.seek(offset)
-        done = offset
-        while done < upload.size_bytes:
+        chunks = self._chunks(upload, offset)
+        for frame in deflated(chunks, upload.size_bytes - offset) if upload.encoding == protocol.DEFLATE else chunks:
             while self.answer is None and self.wire.has_input():
                 self._read_one()
             if self.answer is not None:
                 break  # it gave up, e.g. for a full disk; the empty frame keeps both sides in step
+            self._check_deadline()
+            self.wire.write_frame(frame)
+            self.uploaded_bytes += len(frame)
+        self.wire.write_frame(b"")
+
+    def _chunks(self, upload: Upload, offset: int) -> Iterator[bytes]:
+        """What is missing of an upload; each chunk counts as done when the next one is asked for."""
+        upload.source.seek(offset)
+        done = offset
+        while done < upload.size_bytes:
             chunk = upload.source.read(min(FRAME_BYTES, upload.size_bytes - done))
             if not chunk:
                 break  # the source shrank; the agent's check of size and digest says so
-            self._check_deadline()
-            self.wire.write_frame(chunk)
+            yield chunk
             done += len(chunk)
             if self.on_event is not None:
                 self.on_event({"event": "progress", "phase": "upload", "done": done, "total": upload.size_bytes})
-        self.wire.write_frame(b"")
 
     def _receive(self, message: Mapping[str, Any]) -> None:
         fields = Fields(message, "payload")

@@ -9,7 +9,8 @@ from edgekit.core.dataset import Dataset
 from edgekit.core.device_entry import DeviceEntry
 from edgekit.core.errors import DeviceError, GateFailedError
 from edgekit.core.events import OnEvent, ignore
-from edgekit.core.measurement import Accuracy, Evaluation, Measurement, Plan
+from edgekit.core.measurement import Accuracy, Evaluation, Measurement, Plan, Score
+from edgekit.core.metric import TOP_1, Metric
 from edgekit.core.target import Target
 from edgekit.core.units import format_bytes
 from edgekit.core.verdict import Outcome, Verdict
@@ -22,6 +23,7 @@ from edgekit.flows.evaluate import evaluate
 from edgekit.flows.profile import measure
 from edgekit.flows.request import CompileRequest
 from edgekit.flows.runtime import check_machine, ensure_runtime
+from edgekit.flows.scoring import check_metric, needs_evaluation
 from edgekit.flows.subject import Subject, from_bundle
 from edgekit.flows.workspace import Workspace, workspace
 
@@ -34,7 +36,8 @@ class Deployment:
         device: the device's name.
         bundle_sha256: digest of the manifest that was asked for.
         active, previous: digests on the device afterwards.
-        bytes_sent: payload that travelled; 0 when the device had everything.
+        bytes_sent: bytes of files that the device lacked; 0 when it had everything.
+        transferred_bytes: what travelled for them; less where they were compressed.
         unchanged: the release was active already.
         golden_max_abs_error: of the golden run on the device, in the output's own unit; None if it was not run.
     """
@@ -44,6 +47,7 @@ class Deployment:
     active: str | None
     previous: str | None
     bytes_sent: int
+    transferred_bytes: int
     unchanged: bool
     golden_max_abs_error: float | None
 
@@ -69,12 +73,14 @@ class Proof:
         evaluation: preprocessed samples with labels; None skips it.
         inputs: real inputs for the measurement; None takes the evaluation's, else random ones.
         timeout_s: limit for the loop over the evaluation set.
+        metric: what answers are judged by.
     """
 
     plan: Plan | None
     evaluation: Dataset | None = None
     inputs: Dataset | None = None
     timeout_s: float = 3600.0
+    metric: Metric = TOP_1
 
 
 def deploy_model(
@@ -100,13 +106,14 @@ def deploy_model(
         request.target,
         proof=proof,
         reference=compilation.accuracy_float,
+        reference_score=compilation.score_float,
         offline=offline,
         on_event=on_event,
     )
     verdicts = judge_deployed(
         request.target.budgets,
         size_bytes=compilation.artifact.size_bytes,
-        host=compilation.accuracy_artifact,
+        host=compilation.score_artifact or compilation.accuracy_artifact,
         measurement=deployed.measurement,
         evaluation=deployed.evaluation,
     )
@@ -120,6 +127,7 @@ def deploy_bundle(
     *,
     proof: Proof,
     reference: Accuracy | None = None,
+    reference_score: Score | None = None,
     offline: bool = False,
     on_event: OnEvent = ignore,
 ) -> Deployed:
@@ -131,6 +139,7 @@ def deploy_bundle(
         target: the kind of machine that it was compiled for.
         proof: what to measure afterwards.
         reference: accuracy of the float model on this computer.
+        reference_score: the same by the proof's metric, None for top-1.
         offline: download no runtime.
         on_event: listener.
 
@@ -147,7 +156,7 @@ def deploy_bundle(
             check_machine(device, target, entry.name)
             ensure_runtime(device, bundle.manifest.runtime, offline=offline, tools=tools)
             deployment = activate(device, entry, bundle, tools)
-            measurement, evaluation = _prove(device, entry, subject, proof, reference, tools)
+            measurement, evaluation = _prove(device, entry, subject, proof, (reference, reference_score), tools)
     assert bundle.manifest.model is not None
     return Deployed(
         compilation=None,
@@ -168,10 +177,10 @@ def deploy_bundle(
 def activate(device: DeviceClient, entry: DeviceEntry, bundle: Bundle, tools: Workspace) -> Deployment:
     """Push what the device lacks of a bundle, and make it the active release."""
     manifest = bundle.manifest
-    sent = 0
+    staged = []
     for name, file in sorted(manifest.files.items()):
         tools.tell("upload", f"{name} ({format_bytes(file.size)})")
-        sent += device.stage(bundle.read(name), sha256=file.sha256, on_event=tools.on_event).sent_bytes
+        staged.append(device.stage(bundle.read(name), sha256=file.sha256, on_event=tools.on_event))
     tools.tell("activate", f"activating {bundle.digest[:12]} on {entry.name}")
     activation = device.activate(manifest.text(), on_event=tools.on_event)
     found = device.status()  # what the device says of itself now, not what it said of its own work
@@ -185,7 +194,8 @@ def activate(device: DeviceClient, entry: DeviceEntry, bundle: Bundle, tools: Wo
         bundle_sha256=bundle.digest,
         active=found.active,
         previous=found.previous,
-        bytes_sent=sent,
+        bytes_sent=sum(file.sent_bytes for file in staged),
+        transferred_bytes=sum(file.transferred_bytes for file in staged),
         unchanged=activation.unchanged,
         golden_max_abs_error=activation.golden.max_abs_error if activation.golden else None,
     )
@@ -193,10 +203,14 @@ def activate(device: DeviceClient, entry: DeviceEntry, bundle: Bundle, tools: Wo
 
 def _check_proof(subject: Subject, proof: Proof) -> None:
     """What the proof needs has to fit before the device is touched."""
+    if proof.evaluation is None and not proof.metric.is_top_1:
+        raise needs_evaluation(proof.metric)
     for data in (proof.evaluation, proof.inputs):
         if data is not None:
             check_against_model(data, subject.inputs)
-    if proof.evaluation is not None and subject.is_classifier:
+    if proof.evaluation is not None:
+        check_metric(proof.metric, subject.outputs, proof.evaluation)
+    if proof.evaluation is not None and subject.is_classifier and proof.metric.is_top_1:
         check_labels(proof.evaluation, subject.outputs[0].shape[-1])
 
 
@@ -205,7 +219,7 @@ def _prove(
     entry: DeviceEntry,
     subject: Subject,
     proof: Proof,
-    reference: Accuracy | None,
+    references: tuple[Accuracy | None, Score | None],
     tools: Workspace,
 ) -> tuple[Measurement | None, Evaluation | None]:
     measurement = evaluation = None
@@ -214,6 +228,14 @@ def _prove(
         measurement = measure(device, entry, subject, plan=proof.plan, data=data, tools=tools)
     if proof.evaluation is not None:
         evaluation = evaluate(
-            device, entry, subject, proof.evaluation, reference=reference, timeout_s=proof.timeout_s, tools=tools
+            device,
+            entry,
+            subject,
+            proof.evaluation,
+            metric=proof.metric,
+            reference=references[0],
+            reference_score=references[1],
+            timeout_s=proof.timeout_s,
+            tools=tools,
         )
     return measurement, evaluation

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from edgekit.core.statistics import PERCENTILE_MINIMUM, median_interval, percentile
+from edgekit.device.upload import transfer_bytes
+from edgekit.flows.kept_time import TimeRatio
 
 if TYPE_CHECKING:
+    from edgekit.bundle.pack import Bundle
     from edgekit.core.artifact import Artifact
-    from edgekit.core.measurement import Accuracy, Evaluation, Measurement
+    from edgekit.core.measurement import Accuracy, Evaluation, Measurement, Score
     from edgekit.core.recipe import StepMetrics, StepRecord
     from edgekit.core.verdict import Verdict
     from edgekit.flows.compile import Compilation
@@ -28,7 +31,7 @@ def compilation_document(compilation: Compilation) -> dict[str, Any]:
         "reference": None
         if compilation.reference is None
         else _artifact(compilation.reference) | metrics_document(compilation.reference_metrics),
-        "bundle": {"path": str(bundle.path), "sha256": bundle.digest, "size_bytes": Path(bundle.path).stat().st_size},
+        "bundle": _bundle(bundle),
         "target": compilation.target,
         "recipe": compilation.recipe,
         "runtime": compilation.runtime,
@@ -38,8 +41,10 @@ def compilation_document(compilation: Compilation) -> dict[str, Any]:
             "float": accuracy_document(compilation.accuracy_float),
             "artifact": accuracy_document(compilation.accuracy_artifact),
         },
+        "metric": metric_document({"float": compilation.score_float, "artifact": compilation.score_artifact}),
         **_search(compilation),
         "verdicts": verdict_documents(compilation.verdicts),
+        "gpu": None if compilation.gpu is None else dict(compilation.gpu),
         "warnings": list(compilation.warnings),
     }
 
@@ -51,7 +56,7 @@ def deployed_document(deployed: Deployed) -> dict[str, Any]:
     else:
         manifest = deployed.bundle.manifest
         document = {
-            "bundle": {"path": str(deployed.bundle.path), "sha256": deployed.bundle.digest},
+            "bundle": _bundle(deployed.bundle),
             "target": manifest.target,
             "recipe": manifest.recipe,
             "runtime": manifest.runtime,
@@ -118,6 +123,8 @@ def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
         "dataset_sha256": evaluation.dataset_digest,
         "accuracy": accuracy_document(evaluation.accuracy),
         "reference": accuracy_document(evaluation.reference),
+        "metric": score_document(evaluation.score),
+        "reference_metric": score_document(evaluation.reference_score),
         "agreement": evaluation.agreement,
         "identical_outputs": evaluation.identical_outputs,
         "max_abs_difference": evaluation.max_abs_difference,
@@ -140,8 +147,54 @@ def accuracy_document(accuracy: Accuracy | None) -> dict[str, Any] | None:
     }
 
 
+def score_document(score: Score | None) -> dict[str, Any] | None:
+    """A metric that is not top-1 with its interval, direction and provenance."""
+    if score is None:
+        return None
+    return {
+        "name": score.metric,
+        "value": score.value,
+        "n": score.n,
+        "ci95": [score.low, score.high],
+        "lower_is_better": score.lower_is_better,
+        "is_share": score.is_share,
+        "provenance": str(score.provenance),
+    }
+
+
+def metric_document(scores: Mapping[str, Score | None]) -> dict[str, Any] | None:
+    """A metric that is not top-1, of several models; None where nobody has one."""
+    known = [score for score in scores.values() if score is not None]
+    if not known:
+        return None
+    return {
+        "name": known[0].metric,
+        "lower_is_better": known[0].lower_is_better,
+        "is_share": known[0].is_share,
+        **{name: score_document(score) for name, score in scores.items()},
+    }
+
+
 def _middle(values: list[int]) -> float | None:
     return float(median(values)) if values else None
+
+
+def _bundle(bundle: Bundle) -> dict[str, Any]:
+    """A bundle and its files, with the bytes that each takes on its way to a remote device that lacks it.
+
+    Not in the manifest: docs/adr/0009.
+    """
+    files = {
+        name: {"sha256": entry.sha256, "size_bytes": entry.size, "transfer_bytes": transfer_bytes(bundle.read(name))}
+        for name, entry in sorted(bundle.manifest.files.items())
+    }
+    return {
+        "path": str(bundle.path),
+        "sha256": bundle.digest,
+        "size_bytes": Path(bundle.path).stat().st_size,
+        "transfer_bytes": sum(file["transfer_bytes"] for file in files.values()),
+        "files": files,
+    }
 
 
 def _artifact(artifact: Artifact) -> dict[str, Any]:
@@ -164,17 +217,26 @@ def _search(compilation: Compilation) -> dict[str, Any]:
         "budget": {
             "max_drop": budget.max_drop,
             "confidence": budget.confidence,
-            "drop": found.trial.pairs.drop,
+            "metric": budget.metric.as_json(),
+            "drop": found.trial.losses.drop,
             "outcome": str(found.trial.verdict.outcome),
             "settings": dict(found.trial.settings),
             "kept": [kept.as_json() for kept in found.kept],
             "kept_weights": found.kept_weights,
             "kept_macs": found.kept_macs,
             "cost_bytes": found.cost_bytes,
+            **_kept_time(compilation.kept_time),
         },
         "trials": [trial.as_json(budget.confidence) for trial in found.trials],
         "sensitivity": [entry.as_json() for entry in found.sensitivities],
     }
+
+
+def _kept_time(found: TimeRatio | str | None) -> dict[str, Any]:
+    """What the kept layers cost in time: measured, or why not."""
+    if isinstance(found, TimeRatio):
+        return {"time_ratio": found.as_json(), "time_ratio_reason": None}
+    return {"time_ratio": None, "time_ratio_reason": found or "no layer was kept"}
 
 
 def metrics_document(metrics: StepMetrics | None) -> dict[str, Any]:
@@ -191,6 +253,7 @@ def metrics_document(metrics: StepMetrics | None) -> dict[str, Any]:
         "macs": metrics.macs,
         "activation_bytes": metrics.activation_bytes,
         "accuracy": accuracy_document(metrics.accuracy),
+        "metric": score_document(metrics.score),
     }
 
 

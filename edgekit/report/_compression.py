@@ -8,6 +8,7 @@ from edgekit.core.measurement import Provenance
 from edgekit.core.units import format_bytes
 from edgekit.report import _wording
 from edgekit.report._document import Part
+from edgekit.report._metric import Judged, metric_of, value_of
 from edgekit.report._page import Amount, AmountPlot, Row, Section, Table, Tradeoff, TradeoffPlot
 
 _MOST_BARS = 24
@@ -30,13 +31,14 @@ def _steps(part: Part) -> Section | None:
     steps = [step for step in part["steps"].items() if step["gain"].text()]
     if not steps:
         return None
+    metric = metric_of(part)
     header = (
-        "step", "file", "zipped", "gzipped", "ratio", "zeros", "values", "MACs", "activations", "top-1", "95 %",
+        "step", "file", "zipped", "gzipped", "ratio", "zeros", "values", "MACs", "activations", metric.name, "95 %",
     )  # fmt: skip
     float_bytes = part["reference"]["zip_bytes"].count()
-    rows = [_cells(step, step["pass"].text(60) or "a step", float_bytes) for step in steps]
+    rows = [_cells(step, step["pass"].text(60) or "a step", float_bytes, metric) for step in steps]
     if part["reference"]["sparsity"].number() is not None:
-        rows.insert(0, _cells(part["reference"], "float model", float_bytes))
+        rows.insert(0, _cells(part["reference"], "float model", float_bytes, metric))
     gains = tuple(
         Row(
             metric=f"{number}. {step['pass'].text(60)}",
@@ -50,7 +52,7 @@ def _steps(part: Part) -> Section | None:
         rows=gains,
         note="Each step as the .tflite that the model would be shipped as at that point, on the same evaluation set. "
         "Ratio: zipped bytes of the float .tflite over those. Values: most different ones in a weight tensor.",
-        plot=_tradeoff(part, steps),
+        plot=_tradeoff(part, steps, metric) if metric.is_share else None,
         table=Table(title="Steps in numbers", header=header, rows=tuple(rows)),
     )
 
@@ -62,8 +64,8 @@ def _headword(gain: str) -> str:
     return "gained nothing" if gain.startswith("gained nothing") else "gained"
 
 
-def _cells(step: Part, name: str, float_bytes: int | None) -> tuple[str, ...]:
-    zip_bytes, accuracy = step["zip_bytes"].count(), step["accuracy"]
+def _cells(step: Part, name: str, float_bytes: int | None, metric: Judged) -> tuple[str, ...]:
+    zip_bytes, accuracy = step["zip_bytes"].count(), value_of(step)
     bounds = [bound.number() for bound in accuracy["ci95"].items()]
     value, n = accuracy["value"].number(), accuracy["n"].count()
     zeros = step["sparsity"].number()
@@ -77,8 +79,8 @@ def _cells(step: Part, name: str, float_bytes: int | None) -> tuple[str, ...]:
         _count(step["unique_weights"]),
         _count(step["macs"]),
         _bytes(step["activation_bytes"]),
-        _NONE if value is None or n is None else f"{_wording.share(value)} of {n:,}",
-        " – ".join(_wording.share(bound) for bound in bounds if bound is not None) or _NONE,
+        _NONE if value is None or n is None else f"{metric.figure(value)} of {n:,}",
+        " – ".join(metric.figure(bound) for bound in bounds if bound is not None) or _NONE,
     )
 
 
@@ -92,18 +94,18 @@ def _count(part: Part) -> str:
     return _NONE if count is None else f"{count:,}"
 
 
-def _tradeoff(part: Part, steps: list[Part]) -> TradeoffPlot | None:
-    points = [_point("float model", part["reference"], part["accuracy"]["float"], is_muted=True)]
-    points += [_point(f"after {step['pass'].text(60)}", step, step["accuracy"]) for step in steps]
+def _tradeoff(part: Part, steps: list[Part], metric: Judged) -> TradeoffPlot | None:
+    float_model = part["metric"]["float"] or part["accuracy"]["float"]
+    points = [_point("float model", part["reference"], float_model, is_muted=True)]
+    points += [_point(f"after {step['pass'].text(60)}", step, value_of(step)) for step in steps]
     known = tuple(point for point in points if point is not None)
     if len(known) < 2:
         return None
-    tried = [(trial["zip_bytes"].count(), trial["accuracy"].number()) for trial in part["trials"].items()]
-    float_value, max_drop = part["accuracy"]["float"]["value"].number(), part["budget"]["max_drop"].number()
+    tried = [(trial["zip_bytes"].count(), value_of(trial).number()) for trial in part["trials"].items()]
+    float_value, max_drop = float_model["value"].number(), part["budget"]["max_drop"].number()
+    what = "Accuracy" if metric == Judged() else metric.name
     return TradeoffPlot(
-        title="Accuracy against the bytes of the transfer (zipped); small dots: other trials"
-        if tried
-        else "Accuracy against the bytes of the transfer (zipped)",
+        title=f"{what} against the bytes of the transfer (zipped)" + ("; small dots: other trials" if tried else ""),
         points=known,
         tried=tuple((size, share) for size, share in tried if size is not None and share is not None),
         limit=None if float_value is None or max_drop is None else max(float_value - max_drop, 0.0),
@@ -147,21 +149,41 @@ def _kept(part: Part) -> Section | None:
             f"{macs * 100:.1f} % of the multiply-accumulates are not in int8",
         )
         rows.append(together)
+    rows += _kept_time(budget)
     return Section(title="Layers left out of int8", rows=tuple(rows))
+
+
+def _kept_time(budget: Part) -> Iterator[Row]:
+    """What the kept layers cost in time on the host; nothing for documents from before it was measured."""
+    found = budget["time_ratio"]
+    value, low, high, pairs = (found[name].number() for name in ("value", "low", "high", "pairs"))
+    if value is not None and low is not None and high is not None and pairs is not None:
+        yield Row(
+            metric="time of one inference",
+            value=f"{value:.2f} times plain int8",
+            interval=f"{low:.2f} – {high:.2f}",
+            provenance=Provenance.MEASURED,
+            note=f"on {found['where'].text() or 'the host'}, not the target's time; median and range of {pairs:.0f} "
+            "pairs of processes",
+        )
+    elif found.present:
+        reason = budget["time_ratio_reason"].text() or _wording.NO_REASON
+        yield Row(metric="time of one inference", value=_wording.NOT_MEASURED, note=reason)
 
 
 def _sensitivity(part: Part) -> Section | None:
     layers = part["sensitivity"].items()
     if not layers:
         return None
-    header = ("layer", "operator", "weights", "MACs", "top-1 lost", "output SNR", "SNR in full int8")
+    metric = metric_of(part)
+    header = ("layer", "operator", "weights", "MACs", f"{metric.name} lost", "output SNR", "SNR in full int8")
     rows = tuple(
         (
             short_name(layer["name"].text() or "a layer"),
             layer["op"].text() or _NONE,
             _count(layer["weights"]),
             _count(layer["macs"]),
-            _points(layer["drop"]),
+            _loss(layer["drop"], metric),
             _decibels(layer["snr_db"]),
             _decibels(layer["tensor_snr_db"]),
         )
@@ -172,19 +194,20 @@ def _sensitivity(part: Part) -> Section | None:
         rows=(),
         note="One layer at a time in int8, all others in float: what the model loses. SNR in full int8: the layer's "
         "own output when every layer is in int8, with the noise of the layers before it.",
-        plot=_sensitivity_plot(layers),
+        plot=_sensitivity_plot(layers, metric),
         table=Table(title="Layers, the most sensitive first", header=header, rows=rows),
     )
 
 
-def _sensitivity_plot(layers: list[Part]) -> AmountPlot:
+def _sensitivity_plot(layers: list[Part], metric: Judged) -> AmountPlot:
     drops = [layer["drop"].number() for layer in layers]
     if any(drop is not None and drop > 0 for drop in drops):
         bars = [
-            Amount(label=_label(layer), value=max(drop or 0.0, 0.0), text=_points(layer["drop"]))
+            Amount(label=_label(layer), value=max(drop or 0.0, 0.0), text=_loss(layer["drop"], metric))
             for layer, drop in zip(layers, drops, strict=True)
         ]
-        return AmountPlot(title="Top-1 lost by this layer alone in int8", bars=tuple(bars[:_MOST_BARS]))
+        name = "Top-1" if metric == Judged() else metric.name
+        return AmountPlot(title=f"{name} lost by this layer alone in int8", bars=tuple(bars[:_MOST_BARS]))
     return _snr_plot("Signal to noise of the output with this layer alone in int8; short is bad", layers)
 
 
@@ -200,9 +223,9 @@ def _label(layer: Part) -> str:
     return short_name(layer["name"].text() or "a layer")
 
 
-def _points(part: Part) -> str:
+def _loss(part: Part, metric: Judged) -> str:
     value = part.number()
-    return _NONE if value is None else f"{round(value * 100, 2) + 0.0:.2f} points".replace("-", "−")
+    return _NONE if value is None else metric.loss(value)
 
 
 def _decibels(part: Part) -> str:
@@ -214,17 +237,17 @@ def _trials(part: Part) -> Section | None:
     trials = part["trials"].items()
     if len(trials) < 2:
         return None
-    taken = part["artifact"]["sha256"].text()
-    header = ("trial", "settings", "file", "zipped", "top-1", "lost", "at most", "budget", "")
+    taken, metric = part["artifact"]["sha256"].text(), metric_of(part)
+    header = ("trial", "settings", "file", "zipped", metric.name, "lost", "at most", "budget", "")
     rows = tuple(
         (
             str(number),
             _settings(trial["settings"]),
             _bytes(trial["size_bytes"]),
             _bytes(trial["zip_bytes"]),
-            _NONE if (value := trial["accuracy"].number()) is None else _wording.share(value),
-            _points(trial["drop"]),
-            _points(trial["drop_bound"]),
+            _NONE if (value := value_of(trial).number()) is None else metric.figure(value),
+            _loss(trial["drop"], metric),
+            _loss(trial["drop_bound"], metric),
             trial["outcome"].text() or _NONE,
             "taken" if taken and trial["sha256"].text() == taken else "",
         )
@@ -235,7 +258,8 @@ def _trials(part: Part) -> Section | None:
     return Section(
         title="Trials",
         rows=(),
-        note=f"Every variant that was tried. Lost: top-1 of the float model minus that of the variant.{sure}",
+        note=f"Every variant that was tried. Lost: {metric.name} of the float model minus that of the variant"
+        f"{'' if metric.is_share else ', or the other way round for an error'}.{sure}",
         table=Table(title="Trials", header=header, rows=rows),
     )
 
@@ -264,25 +288,27 @@ def _compared(part: Part) -> Iterator[Section | None]:
         texts = [_bytes(side[key]) if key.endswith("bytes") else _count(side[key]) for side in sides]
         rows.append((name, *texts))
     rows.append(("zeros among the weights", *(_share(side["sparsity"]) for side in sides)))
-    rows.append(("top-1", *(_share(side["accuracy"]["value"]) for side in sides)))
+    metric = metric_of(part)
+    values = [value_of(side)["value"].number() for side in sides]
+    rows.append((metric.name, *(_NONE if value is None else metric.figure(value) for value in values)))
     for kind, title in {"gpu": "runs on a GPU (LiteRT)", "mcu": "runs on a microcontroller (tflite-micro)"}.items():
         rows.append((title, *(_verdict(side["runs_on"][kind]) for side in sides)))
     yield Section(
         title="Side by side",
-        rows=tuple(_output_rows(part["outputs"])),
+        rows=tuple(_output_rows(part["outputs"], metric)),
         table=Table(title="Side by side", header=("", "float", "artifact"), rows=tuple(rows)),
     )
     yield _layers(part)
 
 
-def _output_rows(outputs: Part) -> Iterator[Row]:
+def _output_rows(outputs: Part, metric: Judged) -> Iterator[Row]:
     samples, drop = outputs["samples"].count(), outputs["drop"]
     of_n = f"on {samples:,} samples" if samples is not None else ""
     if drop["value"].number() is not None:
-        bounds = [_points(bound) for bound in drop["ci95"].items()]
+        bounds = [_loss(bound, metric) for bound in drop["ci95"].items()]
         yield Row(
-            metric="top-1 lost",
-            value=_points(drop["value"]),
+            metric=f"{metric.name} lost",
+            value=_loss(drop["value"], metric),
             interval=" – ".join(bounds),
             provenance=Provenance.MEASURED,
             note=f"{of_n}, the same for both",

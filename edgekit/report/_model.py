@@ -8,8 +8,9 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from edgekit.core.measurement import Measurement, Provenance
-from edgekit.report import _compression, _plots, _wording
+from edgekit.report import _compression, _gpu, _plots, _wording
 from edgekit.report._document import Part, printable
+from edgekit.report._metric import metric_of, score_row
 from edgekit.report._page import Facts, ReportPage, Row, Section
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def build_page(document: Mapping[str, Any], measurement: Measurement | None = No
     """
     part = Part(document)
     sections = [_size(part), _accuracy(part), _latency(part, measurement), _memory(part), _deployment(part)]
-    sections += [_budgets(part), *_compression.sections(part)]
+    sections += [_budgets(part), _gpu.section(part), *_compression.sections(part)]
     return ReportPage(
         title=_title(part),
         subtitle=_subtitle(part),
@@ -107,18 +108,37 @@ def _accuracy(part: Part) -> Section | None:
         "artifact on the host": part["accuracy"]["artifact"],
         f"artifact on {device}{emulated}": evaluation["accuracy"],
     }
-    rows = [_wording.accuracy_row(metric, found) for metric, found in known.items() if found.present]
+    judged, scores = metric_of(part), _scores(part, device + emulated)
+    rows = [
+        _wording.accuracy_row(metric, found)
+        for metric, found in known.items()
+        if found or (found.present and not scores)
+    ]
     rows += [
         _wording.accuracy_row(metric, part[key], reason=part[f"{key}_reason"].text())
         for key, metric in {"accuracy": "artifact on the host", "evaluation": f"artifact on {device}"}.items()
         if part[key].present and not part[key]
     ]
     before, after = known["float model"], evaluation["accuracy"] or part["accuracy"]["artifact"]
-    rows += [row for row in [_wording.change_row(before, after)] if row] + _wording.agreement_rows(evaluation)
+    rows += [row for row in [_wording.change_row(before, after)] if row]
+    title, named = ("Accuracy", f", {judged.name}") if rows or not scores else (judged.name, "")
+    rows += [score_row(f"{metric}{named}", found, judged) for metric, found in scores.items()]
+    rows += _wording.agreement_rows(evaluation)
     if not rows:
         return None
     plot = _plots.accuracy_plot(known)
-    return Section(title="Accuracy", rows=tuple(rows), plot=plot)
+    return Section(title=title, rows=tuple(rows), plot=plot)
+
+
+def _scores(part: Part, place: str) -> dict[str, Part]:
+    """What was found by the metric that was asked for; empty for top-1."""
+    evaluation = part["evaluation"]
+    known = {
+        "float model": part["metric"]["float"] or evaluation["reference_metric"],
+        "artifact on the host": part["metric"]["artifact"],
+        f"artifact on {place}": evaluation["metric"],
+    }
+    return {metric: found for metric, found in known.items() if found}
 
 
 def _latency(part: Part, measurement: Measurement | None) -> Section | None:

@@ -70,7 +70,16 @@ def size_rows(document: Part) -> list[Row]:
     if before and after:
         smaller = f"{before / after:.2f} times smaller" if after <= before else f"{after / before:.2f} times larger"
         rows.append(Row(metric=f"compared with the {compared}", value=smaller))
-    return rows
+    return [*rows, *_bundle_rows(document["bundle"])]
+
+
+def _bundle_rows(bundle: Part) -> list[Row]:
+    """What is deployed, golden samples included, and what of it travels."""
+    size_bytes, travels = bundle["size_bytes"].count(), bundle["transfer_bytes"].count()
+    if size_bytes is None or travels is None:
+        return []
+    note = f"{format_bytes(travels)} on the way to a device that has none of it"
+    return [Row(metric="bundle", value=format_bytes(size_bytes), provenance=Provenance.MEASURED, note=note)]
 
 
 def _size_row(metric: str, part: Part) -> Row:
@@ -197,9 +206,12 @@ def deployment_rows(deployment: Part) -> list[Row]:
     rows = []
     if device := deployment["device"].text():
         rows.append(Row(metric="device", value=device))
-    sent = deployment["bytes_sent"].count()
+    size_bytes, sent = deployment["bytes_sent"].count(), deployment["transferred_bytes"].count()
+    sent = size_bytes if sent is None else sent  # runs from before uploads were compressed
     if sent is not None:
         note = "the device had this bundle already" if deployment["unchanged"].flag() else ""
+        if size_bytes is not None and sent < size_bytes:
+            note = f"of {format_bytes(size_bytes)}, compressed"
         rows.append(Row(metric="sent", value=format_bytes(sent), provenance=Provenance.MEASURED, note=note))
     if (error := deployment["golden_max_abs_error"].number()) is not None:
         rows.append(Row(metric="golden run", value=f"{error:.3g}", note="largest difference from this computer"))
@@ -230,6 +242,7 @@ _BUDGETS: dict[str, tuple[str, Callable[[float], str]]] = {
     "ram_bytes": ("memory", lambda value: format_bytes(round(value))),
     "latency_p90_ns": ("latency p90", format_ns),
     "accuracy_drop": ("accuracy lost", lambda value: f"{value * 100:.2f} points"),
+    "metric_drop": ("metric lost", lambda value: f"{value:.4g}"),
 }
 
 

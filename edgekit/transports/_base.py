@@ -173,11 +173,13 @@ class Transport(ABC):
     Attributes:
         scheme: of the URLs that it serves, the same as the file's name.
         summary: one line for listings.
+        is_remote: bytes leave this computer, so that fewer of them are worth some work.
         endpoint, trust, limits: as given.
     """
 
     scheme: ClassVar[str]
     summary: ClassVar[str]
+    is_remote: ClassVar[bool] = True
     foreign_errors: ClassVar[tuple[type[Exception], ...]] = (OSError, EOFError)
     """What the transport's library raises; it becomes NetworkError where `_open` and `_start` do not know better."""
 

@@ -21,6 +21,7 @@ class LocalTransport(Transport):
 
     scheme = "local"
     summary = "this machine, as a child process"
+    is_remote = False
 
     def root(self) -> Path:
         """The device's root folder."""

@@ -1,4 +1,4 @@
-"""What edgekit once wrote with schema 1 can still be read: a database of runs and a run document.
+"""What edgekit once wrote with schema 1 can still be read: a database of runs, a run document and a bundle.
 
 The recorded files never change; a new schema gets a folder and a test of its own.
 """
@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.bundle.pack import Bundle, write_bundle
 from edgekit.core.measurement import Measurement, Memory, Plan, ProcessRun, Provenance, Validity
 from edgekit.report import build_page, html, markdown
 from edgekit.store.results import ResultStore, RunStatus
 
 RECORDED = Path(__file__).parent / "schema_1"
 DATABASE_SHA256 = "6f9c36e8d4aaafeb97bfba2f4ca7dcec19eaaec1978a0a0a63ab305abdbff81c"
+BUNDLE_SHA256 = "7d50922f45440e169cd5c27cc6226f8cdbadbbe5ef4319f43486bf8e1b5866b5"
 DOCUMENT_SHA256 = "f9fe76d5898fe378b66869dfff9fda032c298c4dfbe2976ae714b9abcef7aae7"
 
 
@@ -27,7 +29,10 @@ def store(tmp_path: Path) -> ResultStore:
     return ResultStore(Path(shutil.copy(RECORDED / "results.sqlite3", tmp_path)))
 
 
-@pytest.mark.parametrize(("name", "digest"), [("results.sqlite3", DATABASE_SHA256), ("run.json", DOCUMENT_SHA256)])
+@pytest.mark.parametrize(
+    ("name", "digest"),
+    [("results.sqlite3", DATABASE_SHA256), ("run.json", DOCUMENT_SHA256), ("model.edgekit", BUNDLE_SHA256)],
+)
 def test_recorded_file_is_the_one_that_was_recorded(name: str, digest: str):
     assert hashlib.sha256((RECORDED / name).read_bytes()).hexdigest() == digest
 
@@ -78,3 +83,14 @@ def test_run_document_of_schema_1_is_drawn():
     assert values == ["52.7 KiB", "91.70 % of 1,000", "91.10 % of 1,000", "3.23 ms", "56.0 MiB"]
     assert page.title in html.render(page)
     assert page.title in markdown.render(page)
+
+
+def test_bundle_of_schema_1_is_read_and_written_to_the_same_bytes(tmp_path: Path):
+    recorded = Bundle.open(RECORDED / "model.edgekit")
+    files = {name: recorded.read(name) for name in recorded.manifest.files}
+
+    again = write_bundle(tmp_path / "again.edgekit", recorded.manifest, files)
+
+    assert recorded.digest == "2269add0c6fd5bf515819e47aa448133843dd604329776e446cef393055ccbec"
+    assert files["model.tflite"] == b"the model" * 100
+    assert again.path.read_bytes() == recorded.path.read_bytes()

@@ -22,7 +22,8 @@ from edgekit.core.errors import (
     StorageError,
     UnsupportedError,
 )
-from edgekit.device.session import Session, Upload
+from edgekit.device.session import Session
+from edgekit.device.upload import Upload
 from edgekit.transports import Endpoint, Limits, transport_for
 from tests.fakes.scripted_agent import scripted
 
@@ -277,9 +278,10 @@ def test_upload_is_sent_from_the_offset_on(offset):
     data = os.urandom(1_000_000)
 
     with session(SEND.format(offset=offset)) as opened:
-        result = opened.request("stage", {}, upload=upload(data)).result
+        reply = opened.request("stage", {}, upload=upload(data))
 
-    assert result == {"size": len(data) - offset, "sha256": hashlib.sha256(data[offset:]).hexdigest()}
+    assert reply.result == {"size": len(data) - offset, "sha256": hashlib.sha256(data[offset:]).hexdigest()}
+    assert reply.uploaded_bytes == len(data) - offset
 
 
 @pytest.mark.parametrize("offset", ["-1", "11", "2.0", "True", "None", "'0'", "10**30"])

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.unit.flows.test_compile_request import compile_flags, edgekit
+from tests.models.command import edgekit
+from tests.unit.flows.test_compile_request import compile_flags
 
 
 @pytest.fixture
@@ -109,3 +110,16 @@ def test_model_that_takes_too_long_is_an_invalid_measurement(bundle: Path, tmp_p
     error = edgekit("profile", bundle, "-d", "local", *flags, cwd=tmp_path, fails=11)["error"]
 
     assert "timeout" in error["message"]
+
+
+def test_document_says_both_sizes_of_every_file_and_what_was_sent(bundle: Path, tmp_path: Path) -> None:
+    first = edgekit("deploy", bundle, "-d", "local", "--no-profile", cwd=tmp_path)
+    again = edgekit("deploy", bundle, "-d", "local", "--no-profile", cwd=tmp_path)
+
+    files = first["bundle"]["files"]
+    model = files["model.tflite"]
+    assert model["size_bytes"] > model["transfer_bytes"] > 0
+    assert first["bundle"]["transfer_bytes"] == sum(file["transfer_bytes"] for file in files.values())
+    assert first["deployment"]["bytes_sent"] > 0
+    assert first["deployment"]["transferred_bytes"] == first["deployment"]["bytes_sent"], "nothing left this computer"
+    assert (again["deployment"]["bytes_sent"], again["deployment"]["transferred_bytes"]) == (0, 0)

@@ -158,7 +158,7 @@ def test_unmeasured_is_never_zero(document, change: dict[str, Any], section: str
 
 
 def test_zero_that_was_measured_is_shown(document):
-    document["deployment"] |= {"bytes_sent": 0, "unchanged": True}
+    document["deployment"] |= {"bytes_sent": 0, "transferred_bytes": 0, "unchanged": True}
 
     row = _row(build_page(document), "Deployment", "sent")
 
