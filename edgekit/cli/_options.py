@@ -29,6 +29,18 @@ def model_argument(function: F) -> F:
     return click.argument("model", required=False, type=PATH)(function)
 
 
+def weights_option(function: F) -> F:
+    """--weights and --input-shape, for a MODEL that does not tell its weights, or its sizes."""
+    for decorate in (
+        click.option(
+            "--weights", type=PATH, help="Weights of a PyTorch MODEL, module:function: safetensors or a state dict."
+        ),
+        click.option("--input-shape", help="Sizes of the only input where the model leaves them open: 1,224,224,3."),
+    ):
+        function = decorate(function)
+    return function
+
+
 def offline_option(function: F) -> F:
     """--offline."""
     return click.option("--offline", is_flag=True, help="Download nothing.")(function)

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from edgekit.core.events import Event, OnEvent
-from edgekit.report import build_page
+from edgekit.report import GPU_TITLE, build_page
 from edgekit.report import table as report_table
 
 
@@ -80,26 +80,26 @@ def page(document: Mapping[str, Any]) -> None:
 
 
 def steps(document: Mapping[str, Any]) -> None:
-    """Print what each step of a compilation made of the model, and what it gained."""
-    made = [step for step in document["steps"] if step.get("gain")]
+    """Print what each step of a compilation made of the model, and what it gained; nothing of a finished bundle."""
+    made = [step for step in document.get("steps", ()) if step.get("gain")]
     rows = []
     for step in made:
-        accuracy = step["accuracy"]
-        top_1 = "" if accuracy is None else f"{accuracy['value']:.2%} of {accuracy['n']:,}"
+        accuracy = step.get("metric") or step["accuracy"]
+        found = "" if accuracy is None else f"{_figure(accuracy)} of {accuracy['n']:,}"
         zeros = f"{step['sparsity']:.0%}"
-        rows.append((step["pass"], f"{step['size_bytes']:,}", f"{step['zip_bytes']:,}", zeros, top_1))
+        rows.append((step["pass"], f"{step['size_bytes']:,}", f"{step['zip_bytes']:,}", zeros, found))
     if not rows:
         return
     console().print()
-    table("Steps", ("step", "bytes", "zipped", "zeros", "top-1"), rows)
+    table("Steps", ("step", "bytes", "zipped", "zeros", _metric_name(document)), rows)
     for step in made:
         for line in (step["gain"], *step["notes"]):
             console().print(escape(f"{step['pass']}: {line}"), style="dim")
 
 
 def kept(document: Mapping[str, Any]) -> None:
-    """Print how an accuracy budget was kept."""
-    budget = document["budget"]
+    """Print how an accuracy budget was kept, if there was one."""
+    budget = document.get("budget")
     if budget is None:
         return
     rows = [
@@ -111,9 +111,40 @@ def kept(document: Mapping[str, Any]) -> None:
         table("Layers left out of int8", ("layer", "operator", "form", "more bytes"), rows)
         shares = f"{budget['kept_weights']:.1%} of the weights, {budget['kept_macs']:.1%} of the multiply-accumulates"
         console().print(f"{budget['cost_bytes']:+,} bytes of the file; {shares}", style="dim")
+        console().print(escape(_kept_time(budget)), style="dim")
     chosen = ", ".join(f"{name} {value}" for name, value in budget["settings"].items() if "keep_" not in name)
     tried = f"{len(document['trials'])} variants were tried" + (f"; taken: {chosen}" if chosen else "")
     console().print(escape(tried), style="dim")
+
+
+def _metric_name(document: Mapping[str, Any]) -> str:
+    return document["metric"]["name"] if document.get("metric") else "top-1"
+
+
+def _figure(found: Mapping[str, Any]) -> str:
+    return f"{found['value']:.2%}" if found.get("is_share", True) else f"{found['value']:.4g}"
+
+
+def _kept_time(budget: Mapping[str, Any]) -> str:
+    """What the kept layers cost in time, on the computer that it was measured on."""
+    found = budget["time_ratio"]
+    if found is None:
+        return f"time of one inference: not measured, {budget['time_ratio_reason']}"
+    return (
+        f"on {found['where']}: {found['value']:.2f}x the time of plain int8 (median of {found['pairs']} pairs of "
+        f"processes, range {found['low']:.2f} to {found['high']:.2f}), not the target's time"
+    )
+
+
+def gpu(document: Mapping[str, Any]) -> None:
+    """Print what the GPU delegate made of the artifact, for a target that has one."""
+    for section in build_page(dict(document)).sections:
+        if section.title != GPU_TITLE:
+            continue
+        console().print()
+        table(section.title, ("", "", ""), [(row.metric, row.value, row.note) for row in section.rows])
+        if section.table is not None:
+            table(section.table.title, section.table.header, section.table.rows)
 
 
 @contextmanager

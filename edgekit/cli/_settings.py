@@ -6,20 +6,22 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from device_agents.linux.protocol import MAX_TIMEOUT_S, MAX_TIMES
+from edgekit.cli._values import number, numbers, shape, size
 from edgekit.core.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
     from edgekit.config.project import Project, Settings
     from edgekit.core.dataset import Dataset
     from edgekit.core.device_entry import DeviceEntry
+    from edgekit.core.factory import Factory
     from edgekit.core.measurement import Plan
+    from edgekit.core.metric import Metric
     from edgekit.core.preprocessing import Preprocessing
     from edgekit.core.recipe import Recipe
     from edgekit.core.target import Target
@@ -45,7 +47,7 @@ class Finite(click.FloatRange):
 
 _COMPILING = (
     "calibration_data", "representative_samples", "train_data", "max_drop", "keep_float", "output", "input_shape",
-    "strict",
+    "weights", "strict",
 )  # fmt: skip
 """Flags that only matter to a compilation."""
 
@@ -96,6 +98,15 @@ def data_options(function: F) -> F:
     return function
 
 
+def metric_option(function: F) -> F:
+    """--metric."""
+    return click.option(
+        "--metric",
+        help="What answers are judged by: top1 (the default), top5 (any k), f1 (macro), mae, mse, rmse, or "
+        "module:function, called with outputs and labels of the whole set.",
+    )(function)
+
+
 def compile_options(function: F) -> F:
     """Calibration, output and limits of a compilation."""
     for decorate in (
@@ -106,9 +117,9 @@ def compile_options(function: F) -> F:
         ),
         click.option(
             "--max-drop",
-            type=Finite(0, 1),
-            help="Accuracy budget: top-1 that may be lost, 0.01 is one point. Sensitive layers are left in float, and "
-            "a recipe's choices are made, until it holds; needs --eval-data.",
+            type=Finite(min=0),
+            help="Accuracy budget: top-1 (or --metric) that may be lost, 0.01 is one point. Sensitive layers are left "
+            "in float, and a recipe's choices are made, until it holds; needs --eval-data.",
         ),
         click.option(
             "--confidence",
@@ -129,7 +140,6 @@ def compile_options(function: F) -> F:
             type=PATH,
             help="The bundle; default MODEL-TARGET.edgekit.",
         ),
-        click.option("--input-shape", help="Sizes of the only input where the model leaves them open: 1,224,224,3."),
         click.option("--strict", is_flag=True, help="Take warnings for errors."),
         click.option("--timeout", default=1800.0, type=SECONDS, help="Limit for a step, in seconds."),
     ):
@@ -260,16 +270,32 @@ class Chosen:
             hint="give --device NAME or URL" if entries else f"edgekit devices add NAME ssh://user@host, or {emulate}",
         )
 
-    def model(self, given: Path | None) -> Path:
+    def model(self, given: Path | None, weights: Path | None = None) -> Path | Factory:
         """The model: the first argument, or the project's.
 
+        Args:
+            given: a path, or `package.module:function` as click made a path of it.
+            weights: for a function.
+
         Raises:
-            UsageError: there is none.
+            UsageError: there is none, or weights for a file.
         """
+        from edgekit.core.factory import Factory
+
+        if given is not None and Factory.is_one(str(given)) and not given.exists():
+            return Factory(function=str(given), weights=weights)
         model = given or (self.project.model if self.project else None)
         if model is None:
-            raise UsageError("no model is named", hint="give its path, or write [model] path into edgekit.toml")
-        return model
+            raise UsageError(
+                "no model is named", hint="give its path, module:function, or write [model] into edgekit.toml"
+            )
+        if weights is None:
+            return model
+        if isinstance(model, Factory):
+            return replace(model, weights=weights)
+        raise UsageError(
+            f"--weights goes with a PyTorch model, module:function; {model} is a file", hint="leave out --weights"
+        )
 
     def dataset(self, given: str | None, kind: str, flags: dict[str, Any]) -> Dataset | None:
         """A data set: the flag's, or the project's.
@@ -279,6 +305,7 @@ class Chosen:
             kind: "calibration", "training" or "evaluation", the project's key.
             flags: the values of `data_options`.
         """
+        from edgekit.core.metric import Labels
         from edgekit.data import load_dataset
 
         spec = given or (getattr(self.project, kind) if self.project else None)
@@ -290,7 +317,20 @@ class Chosen:
             limit=flags["limit"],
             skip_bad=flags["skip_bad"],
             folder=None if given else self.project_dir,
+            labels=self.metric(flags).labels if "metric" in flags else Labels.STORED,
         )
+
+    def metric(self, flags: dict[str, Any]) -> Metric:
+        """The metric: the flag's, else the project's, else top-1.
+
+        Raises:
+            ConfigurationError: there is no such metric.
+        """
+        from edgekit.core.metric import TOP_1, Metric
+
+        if flags["metric"] is not None:
+            return Metric.parse(flags["metric"])
+        return (self.project.metric if self.project else None) or TOP_1
 
     def evaluation(self, flags: dict[str, Any]) -> Dataset | None:
         """The evaluation set."""
@@ -306,8 +346,13 @@ class Chosen:
             project.representative_samples if project else REPRESENTATIVE_SAMPLES
         )
         seed = flags["seed"] if flags["seed"] is not None else (project.seed if project else 0)
+        metric, max_drop = self.metric(flags), flags["max_drop"]
+        if max_drop is not None and max_drop > 1 and metric.is_share:
+            raise UsageError(
+                f"--max-drop {max_drop:g} allows everything: {metric.name} runs from 0 to 1", hint="0.01 is one point"
+            )
         return CompileRequest(
-            model=self.model(model),
+            model=self.model(model, flags["weights"]),
             target=target,
             recipe=self.recipe(),
             calibration=self.dataset(flags["calibration_data"], "calibration", flags),
@@ -316,10 +361,11 @@ class Chosen:
             output=flags["output"],
             representative_samples=samples,
             seed=seed,
-            max_drop=flags["max_drop"],
+            metric=metric,
+            max_drop=max_drop,
             confidence=flags["confidence"],
             keep_float=flags["keep_float"],
-            input_shape=_shape(flags["input_shape"]),
+            input_shape=shape(flags["input_shape"]),
             strict=flags["strict"],
             timeout_s=flags["timeout"],
         )
@@ -330,11 +376,11 @@ class Chosen:
 
         rule = (self.project.preprocessing if self.project else None) or Preprocessing()
         changes: dict[str, Any] = {
-            name: _number(flags[name], name) for name in ("scale", "offset") if flags[name] is not None
+            name: number(flags[name], name) for name in ("scale", "offset") if flags[name] is not None
         }
-        changes |= {name: _numbers(flags[name], name) for name in ("mean", "std") if flags[name] is not None}
+        changes |= {name: numbers(flags[name], name) for name in ("mean", "std") if flags[name] is not None}
         if flags["resize"] is not None:
-            changes["resize"] = _size(flags["resize"])
+            changes["resize"] = size(flags["resize"])
         if flags["layout"] is not None:
             changes["layout"] = Layout(flags["layout"])
         if flags["color"] is not None:
@@ -360,35 +406,3 @@ def choose(
     project = None if path is None else load_project(path)
     flags = {"target": target, "device": device, "recipe": recipe}
     return Chosen(project=project, settings=settle(flags, os.environ, project))
-
-
-def _number(text: str, name: str) -> float:
-    numbers = _numbers(text, name)
-    if len(numbers) != 1:
-        raise UsageError(f"--{name} {text!r} is {len(numbers)} numbers", hint="give one; --mean and --std take several")
-    return numbers[0]
-
-
-def _numbers(text: str, name: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(Fraction(part.strip())) for part in text.split(","))
-    except (ValueError, ZeroDivisionError, OverflowError) as cause:
-        raise UsageError(
-            f"--{name} {text!r} is not a number", hint="write it like 0.5, 1/255 or 0.485,0.456,0.406"
-        ) from cause
-
-
-def _shape(text: str | None) -> tuple[int, ...] | None:
-    if text is None:
-        return None
-    sizes = [part.strip() for part in text.split(",")]
-    if not all(size.isdecimal() and 0 < int(size) < 2**31 for size in sizes):
-        raise UsageError(f"--input-shape {text!r} is not a shape", hint="write it like 1,224,224,3, the batch first")
-    return tuple(map(int, sizes))
-
-
-def _size(text: str) -> tuple[int, int]:
-    height, _, width = text.lower().partition("x")
-    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
-        raise UsageError(f"--resize {text!r} is not a size", hint="write it like 96x96 (height x width)")
-    return int(height), int(width)

@@ -7,16 +7,18 @@ from typing import Any
 
 import click
 
-from edgekit.cli._options import model_argument, with_output
+from edgekit.cli._options import model_argument, weights_option, with_output
 from edgekit.cli._output import Output
-from edgekit.cli._settings import choose, compile_options, data_options, project_options, target_options
+from edgekit.cli._settings import choose, compile_options, data_options, metric_option, project_options, target_options
 
 
 @click.command()
 @model_argument
+@weights_option
 @target_options
 @compile_options
 @data_options
+@metric_option
 @click.option(
     "--calibration", is_flag=True, help="Look at the calibration data too: its samples, saturation, how many it takes."
 )

@@ -9,7 +9,7 @@ import click
 
 from edgekit.cli._options import with_output
 from edgekit.cli._output import Output
-from edgekit.cli._settings import PATH, choose, data_options, project_options, target_options
+from edgekit.cli._settings import PATH, choose, data_options, metric_option, project_options, target_options
 
 
 @click.command()
@@ -19,6 +19,7 @@ from edgekit.cli._settings import PATH, choose, data_options, project_options, t
 @click.option("--data", help="Real inputs, with labels for the accuracies; the same as --eval-data.")
 @target_options
 @data_options
+@metric_option
 @project_options
 @with_output
 def command(
@@ -45,7 +46,11 @@ def command(
     kind = chosen.target() if chosen.settings.target else load_target("host", project_dir=chosen.project_dir)
     given = chosen.dataset(data or flags["eval_data"], "evaluation", flags)
     with keep_run() as run, console.progress() as on_event:
-        document = run.keep(compare_models(float_model, artifact, kind, given, layers=layers, on_event=on_event))
+        document = run.keep(
+            compare_models(
+                float_model, artifact, kind, given, layers=layers, metric=chosen.metric(flags), on_event=on_event
+            )
+        )
 
     def draw() -> None:
         from edgekit.cli import _render

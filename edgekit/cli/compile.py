@@ -7,16 +7,18 @@ from typing import Any
 
 import click
 
-from edgekit.cli._options import model_argument, with_output
+from edgekit.cli._options import model_argument, weights_option, with_output
 from edgekit.cli._output import Output, gate
-from edgekit.cli._settings import choose, compile_options, data_options, project_options, target_options
+from edgekit.cli._settings import choose, compile_options, data_options, metric_option, project_options, target_options
 
 
 @click.command(name="compile")
 @model_argument
+@weights_option
 @target_options
 @compile_options
 @data_options
+@metric_option
 @project_options
 @with_output
 def command(
@@ -33,6 +35,7 @@ def command(
     --calibration-data. With --eval-data the accuracy before and after is measured on this computer, and --max-drop
     holds it: sensitive layers stay in float, and recipes such as `smallest` choose how far each step goes.
     """
+    from edgekit.core.units import format_bytes
     from edgekit.flows.compile import compile_model
     from edgekit.flows.documents import compilation_document
     from edgekit.flows.record import keep_run
@@ -48,7 +51,10 @@ def command(
         _render.run_summary(document)
         _render.steps(document)
         _render.kept(document)
-        click.echo(f"bundle  {document['bundle']['path']}  {document['bundle']['sha256'][:12]}")
+        _render.gpu(document)
+        bundle = document["bundle"]
+        sizes = f"{format_bytes(bundle['size_bytes'])}, {format_bytes(bundle['transfer_bytes'])} to transfer"
+        click.echo(f"bundle  {bundle['path']}  {bundle['sha256'][:12]}  {sizes}")
 
     console.show(document, draw)
     return gate(document)

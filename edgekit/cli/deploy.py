@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
-from edgekit.cli._options import model_argument, offline_option, with_output
+from edgekit.cli._options import model_argument, offline_option, weights_option, with_output
 from edgekit.cli._output import Output, gate
 from edgekit.cli._settings import (
     choose,
     compile_options,
     data_options,
     device_option,
+    metric_option,
     plan_from,
     plan_options,
     project_options,
@@ -23,10 +24,12 @@ from edgekit.cli._settings import (
 
 @click.command()
 @model_argument
+@weights_option
 @target_options
 @device_option
 @compile_options
 @data_options
+@metric_option
 @plan_options
 @offline_option
 @click.option("--dry-run", is_flag=True, help="Compile and show what would be done; touch no device.")
@@ -51,6 +54,7 @@ def command(
     the old release or the new one. Without --device the only device of the target is taken.
     """
     from edgekit.bundle.pack import Bundle, is_bundle
+    from edgekit.core.units import format_bytes
     from edgekit.flows.compile import compile_model
     from edgekit.flows.deploy import Proof, deploy_bundle, deploy_model
     from edgekit.flows.documents import compilation_document, deployed_document
@@ -58,24 +62,34 @@ def command(
 
     chosen = choose(config, target=target, device=device, recipe=recipe)
     entry = None if dry_run else chosen.device()
-    path = chosen.model(model)
-    kind = chosen.bundle_target(path, recipe, flags) if is_bundle(path) else chosen.target(device=entry)
+    named = chosen.model(model, flags["weights"])
+    bundle_path = named if isinstance(named, Path) and is_bundle(named) else None
+    kind = chosen.target(device=entry) if bundle_path is None else chosen.bundle_target(bundle_path, recipe, flags)
     plan = None if no_profile else plan_from(flags)
     with keep_run() as run, console.progress() as on_event:
-        if is_bundle(path):
-            bundle = Bundle.open(path)
+        if bundle_path is not None:
+            bundle = Bundle.open(bundle_path)
             if entry is None:
                 raise click.UsageError("--dry-run needs a model to compile; a bundle is compiled already")
-            proof = Proof(plan=plan, evaluation=chosen.evaluation(flags), timeout_s=flags["timeout"])
+            proof = Proof(
+                plan=plan,
+                evaluation=chosen.evaluation(flags),
+                timeout_s=flags["timeout"],
+                metric=chosen.metric(flags),
+            )
             deployed = deploy_bundle(bundle, entry, kind, proof=proof, offline=offline, on_event=on_event)
             document = run.keep(deployed_document(deployed), deployed.measurement)
         else:
-            request = chosen.compile_request(path, kind, flags)
+            request = chosen.compile_request(model, kind, flags)
             if entry is None:
                 document = compilation_document(compile_model(request, on_event))
             else:
                 proof = Proof(
-                    plan=plan, evaluation=request.evaluation, inputs=request.calibration, timeout_s=flags["timeout"]
+                    plan=plan,
+                    evaluation=request.evaluation,
+                    inputs=request.calibration,
+                    timeout_s=flags["timeout"],
+                    metric=request.metric,
                 )
                 deployed = deploy_model(request, entry, proof=proof, offline=offline, on_event=on_event)
                 document = run.keep(deployed_document(deployed), deployed.measurement)
@@ -84,10 +98,16 @@ def command(
         from edgekit.cli import _render
 
         _render.run_summary(document)
+        _render.steps(document)
+        _render.kept(document)
+        _render.gpu(document)
         if entry is None:
             click.echo("dry run: no device was touched")
         else:
-            click.echo(f"active  {document['deployment']['active'][:12]} on {entry.name}")
+            deployment = document["deployment"]
+            sent, lacked = (format_bytes(deployment[name]) for name in ("transferred_bytes", "bytes_sent"))
+            click.echo(f"sent    {sent}" + (f" for {lacked}" if sent != lacked else ""))
+            click.echo(f"active  {deployment['active'][:12]} on {entry.name}")
 
     console.show(document, draw)
     return gate(document)

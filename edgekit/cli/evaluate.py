@@ -9,7 +9,16 @@ import click
 
 from edgekit.cli._options import model_argument, offline_option, with_output
 from edgekit.cli._output import Output
-from edgekit.cli._settings import PATH, SECONDS, choose, data_options, device_option, project_options, target_options
+from edgekit.cli._settings import (
+    PATH,
+    SECONDS,
+    choose,
+    data_options,
+    device_option,
+    metric_option,
+    project_options,
+    target_options,
+)
 from edgekit.core.errors import UsageError
 
 
@@ -18,6 +27,7 @@ from edgekit.core.errors import UsageError
 @target_options
 @device_option
 @data_options
+@metric_option
 @click.option("--reference", type=PATH, help="A float .tflite to compare with, run here.")
 @click.option("--timeout", default=3600.0, type=SECONDS, help="Limit for the whole set, in seconds.")
 @offline_option
@@ -51,6 +61,7 @@ def command(
             entry,
             chosen.target(device=entry),
             data,
+            metric=chosen.metric(flags),
             reference=reference,
             timeout_s=timeout,
             offline=offline,

@@ -6,16 +6,20 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli._options import model_argument, with_output
+from edgekit.cli._options import model_argument, weights_option, with_output
 from edgekit.cli._output import Output
 from edgekit.cli._settings import choose, project_options
+from edgekit.cli._values import shape
 
 
 @click.command()
 @model_argument
+@weights_option
 @project_options
 @with_output
-def command(model: Path | None, config: Path | None, console: Output) -> None:
+def command(
+    model: Path | None, weights: Path | None, input_shape: str | None, config: Path | None, console: Output
+) -> None:
     """Show format, size, operators, inputs and outputs of MODEL, and for each target whether it fits."""
     from edgekit.config.targets import list_targets, load_target
     from edgekit.core.units import format_bytes
@@ -26,7 +30,9 @@ def command(model: Path | None, config: Path | None, console: Output) -> None:
         load_target(name, project_dir=chosen.project_dir) for name in list_targets(project_dir=chosen.project_dir)
     ]
     with console.progress() as on_event:
-        document = inspect_model(chosen.model(model), targets, on_event=on_event)
+        document = inspect_model(
+            chosen.model(model, weights), targets, input_shape=shape(input_shape), on_event=on_event
+        )
 
     def tensors(specs: list[dict[str, object]]) -> str:
         return "; ".join(f"{spec['name']} {spec['shape']} {spec['dtype']}" for spec in specs)

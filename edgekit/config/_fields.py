@@ -98,5 +98,5 @@ class BudgetsSection(Section):
         default=None, description="90th percentile of one inference; a bare number is in ns"
     )
     accuracy_drop: Share | None = Field(
-        default=None, description="largest loss of top-1 accuracy: 0.01 or 1% is one point"
+        default=None, description="largest loss of accuracy (top-1, or the project's metric): 0.01 or 1% is one point"
     )

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from edgekit.config._fields import BudgetsSection, Count, File, Number, Section, Seed, Text
 from edgekit.config._shelf import is_path
 from edgekit.config._toml import read_toml, validate
 from edgekit.config.targets import budgets_of
 from edgekit.core.dataset import DatasetSpec
+from edgekit.core.errors import ConfigurationError
+from edgekit.core.factory import Factory
+from edgekit.core.metric import Metric
 from edgekit.core.preprocessing import Color, Layout, Preprocessing
 from edgekit.core.target import Budgets
 
@@ -28,9 +31,23 @@ _ENVIRONMENT = {"target": "EDGEKIT_TARGET", "device": "EDGEKIT_DEVICE", "recipe"
 
 
 class ModelSection(Section):
-    """The model to deploy."""
+    """The model to deploy: a path, or a function with weights."""
 
-    path: Text = Field(description="file or folder, relative to this file")
+    path: Text | None = Field(default=None, description="file or folder, relative to this file")
+    factory: Text | None = Field(
+        default=None, description='function that builds a PyTorch module, as in "package.module:function"'
+    )
+    weights: Text | None = Field(default=None, description="safetensors or state dict, relative to this file")
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if (self.path is None) == (self.factory is None):
+            raise ValueError("give either path or factory")
+        if self.factory is not None and not Factory.is_one(self.factory):
+            raise ValueError(f'factory {self.factory!r} is no function, as in "package.module:function"')
+        if self.weights is not None and self.factory is None:
+            raise ValueError("weights goes with factory")
+        return self
 
 
 class DataSection(Section):
@@ -44,6 +61,18 @@ class DataSection(Section):
     representative_samples: Count = Field(default=REPRESENTATIVE_SAMPLES, description="samples taken to calibrate")
     seed: Seed = Field(default=0, description="of every random choice")
     labels: Text | None = Field(default=None, description="text file with one class name a line")
+    metric: Text | None = Field(
+        default=None,
+        description="what answers are judged by: top1, top5 (any k), f1, mae, mse, rmse, or module:function",
+    )
+
+    @field_validator("metric")
+    @classmethod
+    def _metric_is_known(cls, name: str | None) -> str | None:
+        try:
+            return None if name is None else Metric.parse(name).name
+        except ConfigurationError as cause:
+            raise ValueError(f"{cause.message}; {cause.hint}") from cause
 
 
 class PreprocessSection(Section):
@@ -91,10 +120,11 @@ class Project:
         preprocessing: None when the file has no such table.
         target, device, recipe: names, None when the file names none.
         budgets: the limits that this project sets.
+        metric: what answers are judged by, None when the file does not say.
     """
 
     path: Path
-    model: Path | None = None
+    model: Path | Factory | None = None
     calibration: str | None = None
     training: str | None = None
     evaluation: str | None = None
@@ -106,6 +136,7 @@ class Project:
     device: str | None = None
     recipe: str | None = None
     budgets: Budgets = field(default_factory=Budgets)
+    metric: Metric | None = None
 
     @property
     def folder(self) -> Path:
@@ -146,7 +177,7 @@ def load_project(path: Path) -> Project:
     data, rule = file.data, file.preprocess
     return Project(
         path=path.resolve(),
-        model=None if file.model is None else folder / file.model.path,
+        model=None if file.model is None else _model(file.model, folder),
         calibration=_dataset(data.calibration, folder),
         training=_dataset(data.training, folder),
         evaluation=_dataset(data.evaluation, folder),
@@ -158,6 +189,7 @@ def load_project(path: Path) -> Project:
         device=file.device,
         recipe=_name_or_path(file.recipe, folder),
         budgets=budgets_of(file.budgets),
+        metric=None if data.metric is None else Metric.parse(data.metric, folder=folder),
     )
 
 
@@ -181,6 +213,13 @@ def settle(flags: Mapping[str, str | None], environment: Mapping[str, str], proj
         if origin:
             origins[name] = origin
     return Settings(**values, origins=origins)
+
+
+def _model(section: ModelSection, folder: Path) -> Path | Factory:
+    if section.factory is None:
+        assert section.path is not None  # the section checked it
+        return folder / section.path
+    return Factory(function=section.factory, weights=None if section.weights is None else folder / section.weights)
 
 
 def _dataset(spec: str | None, folder: Path) -> str | None:

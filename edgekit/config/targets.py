@@ -37,6 +37,9 @@ class EmulatorSection(Section):
     disk: Size = Field(description="free space on the emulated disk")
     model: Text = Field(description="what its device tree says")
     suite: Word = Field(description="the Debian release that it runs")
+    runtimes: tuple[Word, ...] = Field(
+        default=(), description="runtimes that come with its system; the others are brought when they are needed"
+    )
 
 
 class TargetFile(File):
@@ -49,6 +52,9 @@ class TargetFile(File):
     ram: Size | None = Field(default=None, description="memory of the machine")
     flash: Size | None = Field(default=None, description="storage of the machine, where the kind of machine settles it")
     recipe: Word = Field(description="the recipe when the user names none")
+    recipes: dict[Word, Word] = Field(
+        default={}, description="the same by the format of the model, where another recipe suits it better"
+    )
     runtimes: dict[Word, RuntimeSection] = Field(min_length=1, description="by name, best first")
     budgets: BudgetsSection = BudgetsSection()
     emulator: EmulatorSection | None = None
@@ -94,6 +100,7 @@ def _target(name: str, file: TargetFile) -> Target:
         flash_bytes=file.flash,
         runtimes={name: _runtime(name, section) for name, section in file.runtimes.items()},
         recipe=file.recipe,
+        recipes=file.recipes,
         budgets=budgets_of(file.budgets),
         emulator=None
         if emulator is None
@@ -104,6 +111,7 @@ def _target(name: str, file: TargetFile) -> Target:
             disk_bytes=emulator.disk,
             model=emulator.model,
             suite=emulator.suite,
+            runtimes=emulator.runtimes,
         ),
         sources=file.sources,
     )

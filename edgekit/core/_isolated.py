@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from edgekit.core import progress
+from edgekit.core import _spared_imports, progress
 from edgekit.core.errors import EdgekitError
 
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000  # linux/sched.h
@@ -87,6 +87,8 @@ def main() -> None:
     _limit(options)
     if options["user_code"]:
         sys.path.insert(0, str(Path.cwd()))  # as in `python -m`
+    else:
+        _spared_imports.install()
     with os.fdopen(options["requests"], encoding="utf-8") as requests:
         replies = options["replies"]
         progress.listen(

@@ -99,7 +99,8 @@ class Dataset:
     Attributes:
         name: where it came from, for people.
         inputs: one array per model input; the first axis is the sample.
-        labels: class of each sample, int64 of shape (samples,), None when unknown.
+        labels: class of each sample, int64 of shape (samples,); for metrics of real values the values that are right,
+            float64 of shape (samples, ...); None when unknown.
         preprocessing: what made `inputs` out of the stored values.
         class_names: names of the classes in label order, empty when unknown.
         warnings: what looks wrong but does not have to be, one sentence each.
@@ -107,7 +108,7 @@ class Dataset:
 
     name: str
     inputs: tuple[NDArray[Any], ...]
-    labels: NDArray[np.int64] | None = None
+    labels: NDArray[Any] | None = None
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     class_names: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -148,9 +149,16 @@ class Dataset:
         return tuple(_sample_digest([array[index] for array in inputs]) for index in range(len(self)))
 
     @property
+    def class_labels(self) -> NDArray[np.int64] | None:
+        """The labels if they can be class numbers, int64 of shape (samples,); None for none or for other values."""
+        labels = self.labels
+        return None if labels is None or labels.dtype != np.int64 or labels.ndim != 1 else labels
+
+    @property
     def classes(self) -> int | None:
-        """Number of different labels, None without labels."""
-        return None if self.labels is None else len(set(self.labels.tolist()))  # np.unique imports numpy.ma
+        """Number of different classes, None without class numbers."""
+        labels = self.class_labels
+        return None if labels is None else len(set(labels.tolist()))  # np.unique imports numpy.ma
 
     def take(self, indices: Sequence[int] | NDArray[np.intp]) -> Dataset:
         """The samples at these positions, in this order."""
@@ -162,7 +170,7 @@ class Dataset:
         """At most `n` samples without replacement; with labels every class gets its equal share (see `choose`)."""
         if n >= len(self):
             return self
-        return self.take(choose(len(self), n, seed=seed, labels=self.labels))
+        return self.take(choose(len(self), n, seed=seed, labels=self.class_labels))
 
     def overlap(self, other: Dataset) -> int:
         """How many samples of this dataset the other one holds too, byte for byte."""

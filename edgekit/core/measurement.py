@@ -131,6 +131,30 @@ class Accuracy:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Score:
+    """A metric that is not top-1, on a whole evaluation set.
+
+    Attributes:
+        metric: its name.
+        value: in the metric's own unit.
+        n: samples.
+        low, high: 95 % interval: Wilson's for top-k, else the bootstrap's percentiles.
+        lower_is_better: it is an error.
+        is_share: its values are shares, 0 to 1.
+        provenance: of the machine that computed the outputs.
+    """
+
+    metric: str
+    value: float
+    n: int
+    low: float
+    high: float
+    lower_is_better: bool
+    is_share: bool
+    provenance: Provenance
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """Accuracy of an artifact on a device beside the float model's, on one data set.
 
@@ -146,6 +170,8 @@ class Evaluation:
         n: number of samples.
         seconds: time of the device's loop over the set.
         provenance: measured or emulated.
+        score: the metric that was asked for, from the device's outputs; None for top-1, which is the accuracy.
+        reference_score: the float model's on the host; None as for `reference`.
     """
 
     device: str
@@ -159,3 +185,5 @@ class Evaluation:
     n: int
     seconds: float
     provenance: Provenance
+    score: Score | None = None
+    reference_score: Score | None = None

@@ -6,10 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from edgekit.core.metric import TOP_1, Metric, amount
 from edgekit.core.statistics import Interval
 from edgekit.core.verdict import Outcome, Verdict
 
@@ -19,6 +20,27 @@ if TYPE_CHECKING:
 CONFIDENCE = 0.95
 """One-sided: how sure it has to be that a drop is within its budget."""
 _MOST_SAMPLES = 10_000_000
+
+
+class Losses(Protocol):
+    """What a second model lost against a first one on the same samples."""
+
+    @property
+    def n(self) -> float:
+        """Number of samples."""
+
+    @property
+    def drop(self) -> float:
+        """How much worse the second model is."""
+
+    def interval(self, *, confidence: float) -> Interval:
+        """Interval of the drop; both bounds hold at this one-sided confidence."""
+
+    def samples_needed(self, max_drop: float, *, confidence: float) -> int | None:
+        """How many samples like these would prove the drop to be within a budget; None where no number does."""
+
+    def amount(self, value: float) -> str:
+        """A drop with its unit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +74,18 @@ class Pairs:
         return Pairs(
             both=self.both * factor, lost=self.lost * factor, won=self.won * factor, neither=self.neither * factor
         )
+
+    def interval(self, *, confidence: float) -> Interval:
+        """As `drop_interval`."""
+        return drop_interval(self, confidence=confidence)
+
+    def samples_needed(self, max_drop: float, *, confidence: float) -> int | None:
+        """As `samples_needed`."""
+        return samples_needed(self, max_drop, confidence=confidence)
+
+    def amount(self, value: float) -> str:
+        """A drop in percentage points."""
+        return amount(value, is_share=True)
 
 
 def pairs(first: NDArray[Any], second: NDArray[Any]) -> Pairs:
@@ -121,20 +155,20 @@ def _wilson(share: float, n: float, z: float) -> tuple[float, float]:
     return (0.0 if share == 0 else centre - half), (1.0 if share == 1 else centre + half)
 
 
-def judge_drop(counts: Pairs, max_drop: float, *, confidence: float = CONFIDENCE) -> Outcome:
+def judge_drop(losses: Losses, max_drop: float, *, confidence: float = CONFIDENCE) -> Outcome:
     """Whether the drop is within a budget.
 
     Args:
-        counts: of the float model (first) and the artifact (second).
-        max_drop: the budget, 0 to 1.
+        losses: of the artifact (second) against the float model (first).
+        max_drop: the budget, in the metric's unit.
         confidence: one-sided.
 
     Returns:
         Pass when the upper bound is within the budget, inconclusive when only the drop itself is, else fail.
     """
-    if counts.drop > max_drop:
+    if losses.drop > max_drop:
         return Outcome.FAIL
-    return Outcome.PASS if drop_interval(counts, confidence=confidence).high <= max_drop else Outcome.INCONCLUSIVE
+    return Outcome.PASS if losses.interval(confidence=confidence).high <= max_drop else Outcome.INCONCLUSIVE
 
 
 def samples_needed(counts: Pairs, max_drop: float, *, confidence: float = CONFIDENCE) -> int | None:
@@ -158,30 +192,21 @@ def samples_needed(counts: Pairs, max_drop: float, *, confidence: float = CONFID
     return high
 
 
-def provable(correct: int, n: int, max_drop: float, *, confidence: float = CONFIDENCE) -> bool:
-    """Whether so many samples can prove the budget at all: for a model that answers exactly as the float one.
-
-    Args:
-        correct: samples that the float model gets right.
-        n: samples.
-        max_drop: the budget.
-        confidence: one-sided.
-    """
-    same = Pairs(both=correct, lost=0, won=0, neither=n - correct)
-    return judge_drop(same, max_drop, confidence=confidence) is Outcome.PASS
-
-
-def drop_verdict(counts: Pairs, max_drop: float, *, confidence: float = CONFIDENCE) -> Verdict:
+def drop_verdict(losses: Losses, max_drop: float, *, confidence: float = CONFIDENCE, metric: Metric = TOP_1) -> Verdict:
     """The drop held against its budget, with the bound and, where it is open, the samples that would settle it."""
-    outcome = judge_drop(counts, max_drop, confidence=confidence)
-    bound = drop_interval(counts, confidence=confidence).high
-    sure = f"at most {bound * 100:.2f} points at {confidence:.0%} confidence on {counts.n:,.0f} samples"
-    reason = f"float model minus artifact on the same samples: {sure}"
+    outcome = judge_drop(losses, max_drop, confidence=confidence)
+    bound = losses.interval(confidence=confidence).high
+    sure = f"at most {losses.amount(bound)} at {confidence:.0%} confidence on {losses.n:,.0f} samples"
+    compared = (
+        "float model minus artifact" if metric.is_top_1 else f"{metric.name}, artifact worse than the float model"
+    )
+    reason = f"{compared} on the same samples: {sure}"
     if outcome is Outcome.INCONCLUSIVE:
-        needed = samples_needed(counts, max_drop, confidence=confidence)
+        needed = losses.samples_needed(max_drop, confidence=confidence)
         more = f"needs n >= {needed:,}" if needed is not None else "no number of samples settles a drop at its limit"
         reason = f"{reason}; inconclusive, {more}"
-    return Verdict(metric="accuracy_drop", value=counts.drop, limit=max_drop, outcome=outcome, reason=reason)
+    name = "accuracy_drop" if metric.is_top_1 else "metric_drop"
+    return Verdict(metric=name, value=losses.drop, limit=max_drop, outcome=outcome, reason=reason)
 
 
 def signal_to_noise_db(reference: Sequence[float] | NDArray[Any], other: Sequence[float] | NDArray[Any]) -> float:

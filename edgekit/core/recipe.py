@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edgekit.core.measurement import Accuracy
+    from edgekit.core.measurement import Accuracy, Score
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +61,7 @@ class StepMetrics:
         macs: multiply-accumulates of one inference.
         activation_bytes: largest sum of tensors that live at once: the lower bound of any memory plan.
         accuracy: top-1 on the evaluation set, None where there is none.
+        score: the metric that was asked for, None for top-1.
         gain: one line: what the step gained on the target, or that it gained nothing.
     """
 
@@ -73,6 +74,7 @@ class StepMetrics:
     macs: int
     activation_bytes: int
     accuracy: Accuracy | None = None
+    score: Score | None = None
     gain: str = ""
 
 

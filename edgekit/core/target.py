@@ -39,7 +39,16 @@ class Runtime:
 
 @dataclass(frozen=True, kw_only=True)
 class EmulatedMachine:
-    """How to emulate one machine of this target."""
+    """How to emulate one machine of this target.
+
+    Attributes:
+        cpu: QEMU's name of the core.
+        cores, ram_bytes: as the machine has them.
+        disk_bytes: free space on its disk.
+        model: what its device tree says.
+        suite: the Debian release that it runs.
+        runtimes: names of the runners that come with its system, as a phone's app brings its runtime.
+    """
 
     cpu: str
     cores: int
@@ -47,6 +56,7 @@ class EmulatedMachine:
     disk_bytes: int
     model: str
     suite: str
+    runtimes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +72,7 @@ class Target:
         ram_bytes, flash_bytes: memory and storage of the machine.
         runtimes: by name, best first.
         recipe: the recipe when the user names none.
+        recipes: the same by the format of the user's model, where another one is better than `recipe`.
         budgets: default limits.
         emulator: how to emulate it, None when that is not possible.
         sources: dotted key to where its number comes from.
@@ -79,6 +90,11 @@ class Target:
     budgets: Budgets
     emulator: EmulatedMachine | None
     sources: Mapping[str, str]
+    recipes: Mapping[str, str] = field(default_factory=dict)
+
+    def recipe_for(self, source_format: str) -> str:
+        """The recipe for a model of this format when the user names none."""
+        return self.recipes.get(source_format, self.recipe)
 
     def runtime_for(self, artifact_format: str) -> Runtime | None:
         """The best runtime that loads a format, or None."""

@@ -19,7 +19,8 @@ class Verdict:
     """One budget and what was found.
 
     Attributes:
-        metric: "flash_bytes", "ram_bytes", "latency_p90_ns" or "accuracy_drop".
+        metric: "flash_bytes", "ram_bytes", "latency_p90_ns", "accuracy_drop", or "metric_drop" for a metric that is not
+            top-1; its reason names it.
         value: in the metric's own unit; None when it is not known.
         limit: in the same unit.
         outcome: inconclusive when the value is not known, or does not speak of the machine.

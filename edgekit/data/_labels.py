@@ -33,17 +33,59 @@ def class_numbers(stored: NDArray[Any], *, name: str) -> NDArray[np.int64]:
     if labels.ndim != 1:
         raise InputError(
             f"{name}: labels of the shape {list(stored.shape)} are neither class numbers nor one-hot rows",
-            hint="store one class number per sample",
+            hint="store one class number per sample; for a model that answers with values, give --metric mae",
         )
     if labels.dtype.kind not in "biu":
         raise InputError(
             f"{name}: labels are of the dtype {labels.dtype}, not class numbers",
-            hint='convert them: labels.astype("int64")',
+            hint='convert them: labels.astype("int64"); for a model that answers with values, give --metric mae',
         )
     if labels.size and labels.min() < 0:
         at = int(np.argmax(labels < 0))
         raise InputError(f"{name}: label {at} is {labels[at]}, below 0", hint="number the classes from 0")
     return labels.astype(np.int64)
+
+
+def real_values(stored: NDArray[Any], *, name: str) -> NDArray[np.float64]:
+    """The values that are right, float64 in the shape in which they are stored.
+
+    Args:
+        stored: numbers, the first axis is the sample.
+        name: of the data set, for messages.
+
+    Raises:
+        InputError: they are no numbers, or one is NaN or infinite.
+    """
+    _check_numbers(stored, name)
+    return stored.astype(np.float64)
+
+
+def numbers(stored: NDArray[Any], *, name: str) -> NDArray[np.float64] | NDArray[np.int64]:
+    """Labels for a function of the user's: int64 or float64, in the shape in which they are stored.
+
+    Args:
+        stored: numbers, the first axis is the sample.
+        name: of the data set, for messages.
+
+    Raises:
+        InputError: they are no numbers, or one is NaN or infinite.
+    """
+    _check_numbers(stored, name)
+    return stored.astype(np.float64) if stored.dtype.kind == "f" else stored.astype(np.int64)
+
+
+def _check_numbers(stored: NDArray[Any], name: str) -> None:
+    if stored.dtype.kind not in "biuf" or stored.ndim == 0:
+        raise InputError(
+            f"{name}: labels are of the dtype {stored.dtype} and the shape {list(stored.shape)}, not one value or "
+            "array of values per sample",
+            hint="store numbers",
+        )
+    finite = np.isfinite(stored).reshape(len(stored), -1).all(axis=1)
+    if not finite.all():
+        raise InputError(
+            f"{name}: label {int(np.argmin(finite))} is NaN or infinite", hint="remove the sample, or repair it"
+        )
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:

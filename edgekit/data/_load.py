@@ -11,16 +11,18 @@ import numpy as np
 from edgekit.core.dataset import Dataset, DatasetSpec, choose
 from edgekit.core.errors import InputError
 from edgekit.core.files import require_readable
+from edgekit.core.metric import Labels
 from edgekit.core.preprocessing import Preprocessing
 from edgekit.core.registry import Registry
 from edgekit.data._base import Loader, RawSamples, Request, first_bytes
-from edgekit.data._labels import class_numbers
+from edgekit.data._labels import class_numbers, numbers, real_values
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LOADERS = Registry(kind="loaders", package="edgekit.data", attribute="LOADER")
 
+_LABELS = {Labels.CLASSES: class_numbers, Labels.VALUES: real_values, Labels.STORED: numbers}
 _FEW_SAMPLES = 100
 _MANY_DUPLICATES = 0.01
 
@@ -32,6 +34,7 @@ def load_dataset(
     limit: int | None = None,
     skip_bad: int = 0,
     folder: Path | None = None,
+    labels: Labels = Labels.CLASSES,
 ) -> Dataset:
     """Load a data set and preprocess it.
 
@@ -42,6 +45,7 @@ def load_dataset(
         limit: at most this many samples, chosen as `Dataset.representative` does with seed 0.
         skip_bad: how many image files that cannot be read are left out with a warning.
         folder: base of a relative path and place of the user's modules; None for the working folder.
+        labels: what the labels have to be; a metric says it.
 
     Returns:
         The data set; `warnings` says what looks wrong, each with the data set's name.
@@ -59,12 +63,12 @@ def load_dataset(
     stored = Dataset(
         name=spec,
         inputs=raw.inputs,
-        labels=None if raw.labels is None else class_numbers(raw.labels, name=spec),
+        labels=None if raw.labels is None else _LABELS[labels](raw.labels, name=spec),
         preprocessing=rule,
         class_names=raw.class_names,
     )
     if limit is not None:
-        stored = stored.take(choose(len(stored), limit, seed=0, labels=stored.labels))
+        stored = stored.take(choose(len(stored), limit, seed=0, labels=stored.class_labels))
     suspicions = [found for array in stored.inputs if (found := rule.suspicion(array))]
     ready = Dataset(
         name=spec,
@@ -113,7 +117,9 @@ def _doubts(dataset: Dataset) -> list[str]:
     doubts = []
     if dataset.classes == 1:
         doubts.append("all samples are of one class, so accuracy says nothing")
-    if count < _FEW_SAMPLES:
+    if count < _FEW_SAMPLES and dataset.class_labels is None and dataset.labels is not None:
+        doubts.append(f"{count} samples are few: any metric on them is rough")
+    elif count < _FEW_SAMPLES:
         doubts.append(f"{count} samples are few: one more right answer is {1 / count:.1%} of accuracy")
     if repeated > _MANY_DUPLICATES * count:
         doubts.append(f"{repeated} of {count} samples repeat an earlier one")

@@ -12,12 +12,14 @@ from edgekit.core.calibration_lint import ActivationFacts, activation_findings, 
 from edgekit.core.dataset import Dataset
 from edgekit.core.errors import InputError, UsageError
 from edgekit.core.events import OnEvent, ignore
+from edgekit.core.factory import Factory
 from edgekit.core.recipe import Recipe, Step
 from edgekit.core.registry import PASSES
 from edgekit.flows.documents import accuracy_document
 from edgekit.flows.prepare import Preparation
 from edgekit.flows.request import CompileRequest
 from edgekit.flows.samples import model_inputs
+from edgekit.flows.trials import run_steps
 from edgekit.flows.workspace import workspace
 
 SIZES = 5
@@ -40,15 +42,14 @@ def check_calibration(request: CompileRequest, *, on_event: OnEvent = ignore) ->
         raise InputError("there is no calibration data to check", hint="give it with --calibration-data")
     with workspace(on_event) as tools:
         prepared = Preparation(_without_training(request), tools)
-        data, step = prepared.calibration, prepared.recipe.steps[0]
+        data = prepared.calibration
         assert data is not None
         findings = sample_findings(data, prepared.evaluation)
 
         def quantized(samples: Dataset) -> Artifact:
             context = replace(prepared.context, representative=samples)
-            made: Artifact
-            made, _ = PASSES.load(step.pass_name).run(prepared.source, step.params, context)
-            return made
+            made, _ = run_steps(prepared.source, prepared.recipe.steps, context)
+            return made[-1]
 
         chosen = data.representative(request.representative_samples, request.seed)
         artifact = quantized(chosen)
@@ -84,7 +85,8 @@ def _without_training(request: CompileRequest) -> CompileRequest:
     """
     from edgekit.config.recipes import load_recipe
 
-    recipe = request.recipe or load_recipe(request.target.recipe)
+    source_format = "torch" if isinstance(request.model, Factory) else ""
+    recipe = request.recipe or load_recipe(request.target.recipe_for(source_format))
     steps = [step for step in recipe.steps if PASSES.load(step.pass_name).needs_representative]
     if not steps:
         raise UsageError(

@@ -2,18 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
+from edgekit.config.recipes import load_recipe
 from edgekit.core.artifact import Artifact
 from edgekit.core.errors import UnsupportedError
-from edgekit.core.recipe import Recipe
+from edgekit.core.recipe import Recipe, Step
 from edgekit.core.registry import PASSES
 from edgekit.core.target import Target
+from edgekit.flows.formats import RUNNERS
 from edgekit.passes._base import Pass
 
 AS_IS = "as_is"
 """The recipe without steps: for a model that is compressed already."""
+
+
+def chosen_recipe(recipe: Recipe | None, target: Target, source_format: str, *, compressed: bool) -> Recipe:
+    """The user's recipe, or the target's for this kind of model, with the conversion that it leaves unsaid.
+
+    A recipe of the .tflite world says nothing of how a PyTorch model gets there: where a step does not read what the
+    one before it writes, a front end that does goes between them.
+
+    Args:
+        recipe: what the user named, None for nothing.
+        target: where the result will run.
+        source_format: of the user's model.
+        compressed: it comes ready to run.
+    """
+    recipe = recipe or load_recipe(AS_IS if compressed else target.recipe_for(source_format))
+    steps: list[Step] = []
+    format_so_far = source_format
+    for step in recipe.steps:
+        step_pass = PASSES.load(step.pass_name)
+        if (bridge := _front_end(format_so_far, step_pass)) is not None:
+            steps.append(Step(pass_name=bridge.name))
+        steps.append(step)
+        format_so_far = step_pass.emits
+    return replace(recipe, steps=tuple(steps))
+
+
+def _front_end(source_format: str, step_pass: Pass[Any]) -> Pass[Any] | None:
+    """The pass that makes something of a format that a step reads; None where it reads it anyway, or nothing does."""
+    if source_format in step_pass.accepts:
+        return None
+    candidates: Iterator[Pass[Any]] = map(PASSES.load, PASSES.names())
+    return next(
+        (
+            each
+            for each in candidates
+            if each.is_front_end and source_format in each.accepts and each.emits in step_pass.accepts
+        ),
+        None,
+    )
 
 
 def check_chain(recipe: Recipe, target: Target, source_format: str) -> None:
@@ -36,14 +78,14 @@ def check_chain(recipe: Recipe, target: Target, source_format: str) -> None:
         if (reason := step_pass.unsupported_params(target, params)) is not None:
             raise UnsupportedError(
                 f"recipe {recipe.name!r} does not suit {target.name}: {reason}",
-                hint=f"its own recipe is {target.recipe!r}",
+                hint=f"its own recipe is {target.recipe_for(source_format)!r}",
             )
         format_so_far = step_pass.emits
     if target.runtime_for(format_so_far) is None:
         known = sorted({name for runtime in target.runtimes.values() for name in runtime.formats})
         raise UnsupportedError(
             f"recipe {recipe.name!r} ends with {format_so_far}; {target.name} runs {', '.join(known)}",
-            hint=f"use its own recipe, {target.recipe!r}",
+            hint=f"use its own recipe, {target.recipe_for(source_format)!r}",
         )
 
 
@@ -53,11 +95,15 @@ def needs_data(recipe: Recipe) -> bool:
 
 
 def float_pass(source_format: str) -> Pass[Any] | None:
-    """The pass that makes the float .tflite which compressed models are compared with; None if no pass can."""
-    for name in ("tflite", *(name for name in PASSES.names() if name != "tflite")):
+    """The pass that makes the float artifact which compressed ones are compared with; None if no pass can.
+
+    Named after the format that it emits, such a pass does nothing else; others that convert come after it.
+    """
+    known = PASSES.names()
+    for name in (*(name for name in RUNNERS if name in known), *known):
         candidate: Pass[Any] = PASSES.load(name)
-        suits = source_format in candidate.accepts and candidate.emits == "tflite" and candidate.dtype == "float32"
-        if suits and not candidate.needs_representative:
+        suits = source_format in candidate.accepts and candidate.emits in RUNNERS and candidate.dtype == "float32"
+        if suits and not candidate.needs_representative and not candidate.needs_training:
             return candidate
     return None
 

@@ -6,18 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.config.recipes import load_recipe
 from edgekit.core.artifact import Artifact
 from edgekit.core.dataset import Dataset
-from edgekit.core.errors import InputError
+from edgekit.core.errors import InputError, UnsupportedError
 from edgekit.core.events import OnEvent, ignore
+from edgekit.core.metric import Metric
 from edgekit.data import check_against_model, check_labels
 from edgekit.flows.accuracy import classifies
-from edgekit.flows.chain import AS_IS, check_chain, float_pass, needs_data
+from edgekit.flows.chain import check_chain, chosen_recipe, float_pass, needs_data
+from edgekit.flows.formats import RUNNERS, is_compressed
+from edgekit.flows.gpu import check_gpu, gpu_facts, gpu_warnings, has_gpu
+from edgekit.flows.loading import load_model
 from edgekit.flows.request import CompileRequest
+from edgekit.flows.scoring import check_metric, needs_evaluation
 from edgekit.flows.workspace import Workspace, workspace
 from edgekit.passes._base import PassContext
-from edgekit.sources._base import load_source
 
 
 def check_request(request: CompileRequest, *, on_event: OnEvent = ignore) -> dict[str, Any]:
@@ -33,16 +36,14 @@ def check_request(request: CompileRequest, *, on_event: OnEvent = ignore) -> dic
     warnings: list[str] = []
     given = {"calibration": request.calibration, "evaluation": request.evaluation}
     with workspace(on_event) as tools:
-        source, found = load_source(request.model, work=tools.work, isolate=tools.isolate)
+        source, found = load_model(
+            request.model, tools, data=(*given.values(), request.training), input_shape=request.input_shape
+        )
         warnings += found
         checked.append(f"model {request.model}: {source.format}, {source.size_bytes:,} bytes")
-        compressed = (
-            source.format == "tflite"
-            and not tools.isolate.call(
-                "edgekit.flows._child:facts", {"path": str(source.path)}, what=f"reading {request.model}"
-            )["has_float_weights"]
+        recipe = chosen_recipe(
+            request.recipe, request.target, source.format, compressed=is_compressed(source, tools.isolate)
         )
-        recipe = request.recipe or load_recipe(AS_IS if compressed else request.target.recipe)
         check_chain(recipe, request.target, source.format)
         checked.append(f"recipe {recipe.name}: {recipe.summary}")
         if needs_data(recipe) and request.calibration is None and request.training is None:
@@ -51,21 +52,54 @@ def check_request(request: CompileRequest, *, on_event: OnEvent = ignore) -> dic
                 hint="give --calibration-data",
             )
         model = _with_signature(source, request, tools) if any(given.values()) else source
+        gpu = _gpu(source, request, tools)
     fitted = {kind: _fitted(data, model) for kind, data in given.items() if data is not None}
     for kind, data in fitted.items():
         checked.append(f"{kind} data {data.name}: {len(data)} samples")
         warnings += [f"{kind} data: {warning}" for warning in data.warnings]
-    if (evaluation := fitted.get("evaluation")) is not None and evaluation.labels is not None:
-        if classifies(model.outputs):
-            check_labels(evaluation, model.outputs[0].shape[-1])
-        else:
-            shapes = ", ".join(str(list(spec.shape)) for spec in model.outputs)
-            warnings.append(f"no accuracy: outputs of shape {shapes} are not the scores of at least two classes")
+    fitting, unfitting = _answers(request.metric, model, fitted.get("evaluation"))
+    checked += fitting
+    warnings += unfitting
     if len(fitted) == len(given):
         shared = fitted["calibration"].overlap(fitted["evaluation"])
         if shared:
             warnings.append(f"{shared} calibration samples are in the evaluation set too")
-    return {"schema": "edgekit.check/1", "checked": checked, "warnings": warnings}
+    if gpu is not None:
+        checked += gpu_facts(gpu)
+        warnings += gpu_warnings(gpu)
+        if request.strict and gpu_warnings(gpu):
+            raise UnsupportedError(
+                "; ".join(gpu_warnings(gpu)), hint="mend it, or leave out --strict to be warned only"
+            )
+    return {"schema": "edgekit.check/1", "checked": checked, "warnings": warnings, "gpu": gpu}
+
+
+def _answers(metric: Metric, model: Artifact, evaluation: Dataset | None) -> tuple[list[str], list[str]]:
+    """Whether the metric fits model and labels: lines for what does, and warnings."""
+    if not metric.is_top_1:
+        if evaluation is None:
+            raise needs_evaluation(metric)
+        check_metric(metric, model.outputs, evaluation)
+        return [f"metric {metric.name}: fits the model and the labels of {evaluation.name}"], []
+    if evaluation is None or evaluation.labels is None:
+        return [], []
+    if classifies(model.outputs):
+        check_labels(evaluation, model.outputs[0].shape[-1])
+        return [], []
+    shapes = ", ".join(str(list(spec.shape)) for spec in model.outputs)
+    return [], [f"no accuracy: outputs of shape {shapes} are not the scores of at least two classes"]
+
+
+def _gpu(source: Artifact, request: CompileRequest, tools: Workspace) -> dict[str, Any] | None:
+    """A finished .tflite on the target's GPU delegate, as it stands; other models are asked when they are compiled."""
+    if source.format != "tflite" or not has_gpu(request.target, source.format):
+        return None
+    facts = tools.isolate.call(
+        "edgekit.flows._child:facts", {"path": str(source.path)}, what=f"reading {request.model}"
+    )
+    data = next((each for each in (request.evaluation, request.calibration) if each is not None), None)
+    fitted = None if data is None else check_against_model(data, source.inputs)
+    return check_gpu(source, fitted, facts, tools=tools, timeout_s=request.timeout_s)
 
 
 def _with_signature(source: Artifact, request: CompileRequest, tools: Workspace) -> Artifact:
@@ -73,10 +107,10 @@ def _with_signature(source: Artifact, request: CompileRequest, tools: Workspace)
 
     The conversion runs in the child process, and compile finds its result in the cache.
     """
-    converter = None if source.format == "tflite" else float_pass(source.format)
+    converter = None if source.format in RUNNERS or source.facts else float_pass(source.format)
     if converter is None:
         return source
-    tools.tell("convert", "converting to float32 .tflite, to learn the model's inputs and outputs")
+    tools.tell("convert", f"converting to float32 .{converter.emits}, to learn the model's inputs and outputs")
     context = PassContext(
         isolate=tools.isolate,
         cache=tools.cache,

@@ -11,20 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.core.artifact import Artifact
+from edgekit.core.bootstrap import Replicates, Resampled
 from edgekit.core.caching import CacheKey
 from edgekit.core.dataset import Dataset
 from edgekit.core.isolation import Isolate
-from edgekit.core.measurement import Accuracy, Provenance
-from edgekit.core.paired import Pairs, pairs
-from edgekit.core.quantize import argmax_answers, dequantize
+from edgekit.core.measurement import Accuracy, Provenance, Score
+from edgekit.core.metric import TOP_1, Labels, Metric
+from edgekit.core.paired import Losses, pairs
+from edgekit.core.quantize import dequantize
 from edgekit.core.recipe import StepMetrics, StepRecord
-from edgekit.core.registry import PASSES
 from edgekit.core.statistics import wilson
-from edgekit.data import check_labels
 from edgekit.flows import localhost
 from edgekit.flows.accuracy import classifies
+from edgekit.flows.chain import float_pass
+from edgekit.flows.formats import RUNNERS, facts_of, weighing_of
 from edgekit.flows.gain import Weighed, gain
 from edgekit.flows.samples import model_inputs
+from edgekit.flows.scoring import replicate, right_answers, score_of_answers, score_of_replicates
 from edgekit.flows.workspace import Workspace
 from edgekit.passes._base import PassContext, tool_version
 
@@ -38,21 +41,26 @@ class Meter:
         isolate: the child process that reads models, or one that remembers its answers.
         context: for the conversion into what would be shipped.
         evaluation: samples that fit the model, with labels for an accuracy; None for none.
-        answers: right and wrong answers by the artifact's digest, as they are asked for again and again.
+        metric: what answers are judged by.
+        answers: right and wrong answers by metric and the artifact's digest, as they are asked for again and again.
+        replicates: the same for a metric that no single answer has.
     """
 
     tools: Workspace
     isolate: Isolate
     context: PassContext
     evaluation: Dataset | None
-    answers: dict[str, NDArray[np.bool_]] = field(default_factory=dict, init=False, repr=False)
+    metric: Metric = TOP_1
+    answers: dict[tuple[str, str], NDArray[np.bool_]] = field(default_factory=dict, init=False, repr=False)
+    replicates: dict[str, Replicates] = field(default_factory=dict, init=False, repr=False)
 
     def shipped(self, artifact: Artifact) -> Artifact:
-        """The .tflite that an artifact would be shipped as now: itself, if it is one or no pass makes one of it."""
-        if artifact.format == "tflite" or not is_measurable(artifact):
+        """What an artifact would be shipped as now: itself, if it can be run or no pass makes something that can."""
+        converter = None if artifact.format in RUNNERS else float_pass(artifact.format)
+        if converter is None:
             return artifact
         made: Artifact
-        made, _ = PASSES.load("tflite").run(artifact, {}, self.context)
+        made, _ = converter.run(artifact, {}, self.context)
         return made
 
     def weighed(self, artifact: Artifact) -> Weighed:
@@ -71,17 +79,18 @@ class Meter:
                 macs=facts["macs"],
                 activation_bytes=facts["activation_bytes"],
                 accuracy=self.accuracy(artifact),
+                score=self.score(artifact),
             ),
             mac_dtypes=facts["mac_dtypes"],
         )
 
     def facts(self, shipped: Artifact) -> dict[str, Any]:
         """As `edgekit.flows._child.facts`."""
-        what = f"reading {shipped.path.name}"
-        facts: dict[str, Any] = self.isolate.call("edgekit.flows._child:facts", {"path": str(shipped.path)}, what=what)
-        return facts
+        return facts_of(shipped, self.isolate)
 
     def _weighing(self, shipped: Artifact) -> dict[str, Any]:
+        if shipped.facts is not None:
+            return weighing_of(shipped)
         key = CacheKey(
             pass_name="weighing",
             pass_version="1",
@@ -110,38 +119,71 @@ class Meter:
         shipped = self.shipped(artifact)
         return dequantize(self._raw(shipped)[0], shipped.outputs[0])
 
-    def right(self, artifact: Artifact) -> NDArray[np.bool_] | None:
-        """Whether each answer is right, shape [samples]; None without labels or for a model that does not classify."""
-        data = self.evaluation
-        if data is None or data.labels is None:
-            return None
-        shipped = self.shipped(artifact)
-        if not classifies(shipped.outputs):
-            return None
-        if shipped.digest not in self.answers:
-            check_labels(data, shipped.outputs[0].shape[-1])
-            self.answers[shipped.digest] = argmax_answers(self._raw(shipped)[0]) == data.labels
-        return self.answers[shipped.digest]
-
     def accuracy(self, artifact: Artifact) -> Accuracy | None:
-        """Top-1 on the evaluation set; None as for `right`."""
-        right = self.right(artifact)
+        """Top-1 on the evaluation set; None without class labels or for a model that does not classify."""
+        if self.metric.labels is not Labels.CLASSES:
+            return None
+        right = self._right(artifact, TOP_1)
         if right is None:
             return None
         correct, n = int(right.sum()), len(right)
         interval = wilson(correct, n)
         return Accuracy(correct=correct, n=n, low=interval.low, high=interval.high, provenance=Provenance.MEASURED)
 
-    def pairs(self, first: Artifact, second: Artifact) -> Pairs | None:
-        """Right and wrong answers of two artifacts on the same samples; None as for `right`."""
-        ours, theirs = self.right(first), self.right(second)
+    def score(self, artifact: Artifact) -> Score | None:
+        """The metric on the evaluation set; None for top-1, which is the accuracy, and without labels."""
+        if self.metric.is_top_1 or not self._is_labelled:
+            return None
+        if self.metric.k is None:
+            return score_of_replicates(self.metric, self._replicates(artifact), provenance=Provenance.MEASURED)
+        right = self._right(artifact, self.metric)
+        return None if right is None else score_of_answers(self.metric, right, provenance=Provenance.MEASURED)
+
+    def losses(self, first: Artifact, second: Artifact) -> Losses | None:
+        """What the second artifact lost against the first one on the same samples; None where nothing is judged."""
+        if not self._is_labelled:
+            return None
+        if self.metric.k is None:
+            return Resampled(first=self._replicates(first), second=self._replicates(second))
+        ours, theirs = self._right(first, self.metric), self._right(second, self.metric)
         return None if ours is None or theirs is None else pairs(ours, theirs)
+
+    @property
+    def _is_labelled(self) -> bool:
+        return self.evaluation is not None and self.evaluation.labels is not None
+
+    def _right(self, artifact: Artifact, metric: Metric) -> NDArray[np.bool_] | None:
+        """Whether each answer is right, shape [samples]; None without labels or for a model that does not classify."""
+        data = self.evaluation
+        if data is None or data.class_labels is None:
+            return None
+        shipped = self.shipped(artifact)
+        if not classifies(shipped.outputs):
+            return None
+        key = (metric.name, shipped.digest)
+        if key not in self.answers:
+            self.answers[key] = right_answers(metric, self._raw(shipped)[0], data)
+        return self.answers[key]
+
+    def _replicates(self, artifact: Artifact) -> Replicates:
+        assert self.evaluation is not None
+        shipped = self.shipped(artifact)
+        if shipped.digest not in self.replicates:
+            self.replicates[shipped.digest] = replicate(
+                self.metric,
+                self._raw(shipped),
+                shipped.outputs,
+                self.evaluation,
+                tools=self.tools,
+                timeout_s=self.context.timeout_s,
+            )
+        return self.replicates[shipped.digest]
 
     def _raw(self, shipped: Artifact) -> tuple[NDArray[Any], ...]:
         assert self.evaluation is not None
         inputs = model_inputs(self.evaluation, shipped.inputs)
         runtime = self.context.target.runtime_for(shipped.format)
-        runner = "litert" if runtime is None else localhost.host_runner(runtime.name)
+        runner = RUNNERS[shipped.format] if runtime is None else localhost.host_runner(runtime.name)
         return localhost.outputs(shipped, inputs, runtime=runner, tools=self.tools)
 
 
@@ -156,12 +198,12 @@ def with_metrics(artifacts: Sequence[Artifact], records: Sequence[StepRecord], m
     judged = []
     for before, after, record in zip(artifacts, artifacts[1:], records, strict=False):
         old, new = meter.weighed(before), meter.weighed(after)
-        converts = before.format != after.format == "tflite"
-        line = gain(old, new, meter.context.target, answers=meter.pairs(before, after), converts=converts)
+        converts = before.format != after.format and after.format in RUNNERS
+        line = gain(old, new, meter.context.target, answers=meter.losses(before, after), converts=converts)
         judged.append(replace(record, metrics=replace(new.metrics, gain=line)))
     return tuple(judged)
 
 
 def is_measurable(artifact: Artifact) -> bool:
-    """Whether an artifact is a .tflite, or a pass makes one of it."""
-    return artifact.format == "tflite" or artifact.format in PASSES.load("tflite").accepts
+    """Whether an artifact can be run, or a pass makes something of it that can."""
+    return artifact.format in RUNNERS or float_pass(artifact.format) is not None

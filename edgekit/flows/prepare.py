@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgekit.config.recipes import load_recipe
 from edgekit.core.artifact import Artifact
 from edgekit.core.dataset import Dataset
 from edgekit.core.errors import EdgekitError, InputError, MeasurementError, UnsupportedError, UsageError
@@ -15,10 +14,13 @@ from edgekit.core.recipe import Recipe
 from edgekit.core.registry import PASSES
 from edgekit.data import check_against_model
 from edgekit.flows.accuracy import classifies
-from edgekit.flows.chain import AS_IS, check_chain, float_pass, needs_data
+from edgekit.flows.chain import check_chain, chosen_recipe, float_pass, needs_data
+from edgekit.flows.formats import RUNNERS, facts_of, is_compressed
+from edgekit.flows.loading import load_model
 from edgekit.flows.metrics import Meter
 from edgekit.flows.reading import Remembering
 from edgekit.flows.request import CompileRequest
+from edgekit.flows.scoring import check_metric, needs_evaluation
 from edgekit.flows.trials import KEEP_FLOAT, choices, quantizing_place, settled, with_params
 from edgekit.flows.workspace import Workspace
 from edgekit.passes._base import PassContext
@@ -34,7 +36,7 @@ class Preparation:
         reader: the child process that reads models and remembers its answers.
         warnings: what looks wrong but does not have to be.
         source: the user's model.
-        reference: its float .tflite; None for a model that came compressed.
+        reference: its float form that a device can run; None for a model that came compressed.
         recipe: what is done, choices included.
         calibration, training, evaluation: the data in the model's shapes, None where there is none.
         context: what passes may use, with the representative dataset.
@@ -49,11 +51,13 @@ class Preparation:
     def __init__(self, request: CompileRequest, tools: Workspace) -> None:
         if request.max_drop is not None and request.evaluation is None:
             raise UsageError("--max-drop needs evaluation data", hint="give labelled samples with --eval-data")
+        if not request.metric.is_top_1 and request.evaluation is None:
+            raise needs_evaluation(request.metric)
         self.request, self.tools = request, tools
         self.reader = Remembering(tools.isolate, tools.cache, tools.work)
         self.warnings: list[str] = []
         self.source = self._load()
-        compressed = self.source.format == "tflite" and not self.facts(self.source)["has_float_weights"]
+        compressed = is_compressed(self.source, self.reader)
         self.recipe = self._recipe(compressed)
         self.reference = None if compressed else self._reference()
         model = self.source if self.reference is None else self.reference
@@ -61,6 +65,8 @@ class Preparation:
         self.training = self._fitted(request.training, model, "training")
         self.evaluation = self._fitted(request.evaluation, model, "evaluation")
         self._check_overlap()
+        if self.evaluation is not None:
+            check_metric(request.metric, model.outputs, self.evaluation)
         self._check_budget()
         self.context = self._context(self._representative(), self.training, self._models())
 
@@ -72,22 +78,31 @@ class Preparation:
 
     def facts(self, artifact: Artifact) -> dict[str, Any]:
         """As `edgekit.flows._child.facts`."""
-        what = f"reading {artifact.path.name}"
-        facts: dict[str, Any] = self.reader.call("edgekit.flows._child:facts", {"path": str(artifact.path)}, what=what)
-        return facts
+        return facts_of(artifact, self.reader)
 
     def meter(self) -> Meter:
         """What takes metrics on the evaluation set."""
-        return Meter(tools=self.tools, isolate=self.reader, context=self.context, evaluation=self.evaluation)
+        return Meter(
+            tools=self.tools,
+            isolate=self.reader,
+            context=self.context,
+            evaluation=self.evaluation,
+            metric=self.request.metric,
+        )
 
     def _load(self) -> Artifact:
         request = self.request
-        self.tools.tell("source", f"reading {request.model}")
-        source, warnings = load_source(request.model, work=self.tools.work, isolate=self.reader)
+        source, warnings = load_model(
+            request.model,
+            self.tools,
+            isolate=self.reader,
+            data=(request.calibration, request.training, request.evaluation),
+            input_shape=request.input_shape,
+        )
         self.warn(warnings, UnsupportedError)
-        if request.input_shape is not None and source.format == "tflite":
+        if request.input_shape is not None and source.format in RUNNERS:
             raise InputError(
-                f"{request.model} is a .tflite, whose shapes are fixed",
+                f"{request.model} is a .{source.format}, whose shapes are fixed",
                 hint="leave out --input-shape",
             )
         return source
@@ -95,7 +110,7 @@ class Preparation:
     def _recipe(self, compressed: bool) -> Recipe:
         """The recipe, each of its variants checked as a chain."""
         request = self.request
-        recipe = request.recipe or load_recipe(AS_IS if compressed else request.target.recipe)
+        recipe = chosen_recipe(request.recipe, request.target, self.source.format, compressed=compressed)
         if request.keep_float:
             recipe = with_float_layers(recipe, request.keep_float)
         for place in range(choices(recipe)):
@@ -110,7 +125,7 @@ class Preparation:
         converter = float_pass(self.source.format)
         if converter is None:
             return None
-        self.tools.tell("convert", "converting to float32 .tflite, the reference")
+        self.tools.tell("convert", f"converting to float32 .{converter.emits}, the reference")
         reference: Artifact
         reference, _ = converter.run(self.source, {}, self._context(None))
         return reference
@@ -194,11 +209,11 @@ class Preparation:
             raise InputError(
                 f"--max-drop needs labels, and {self.evaluation.name} has none", hint="give --eval-data with labels"
             )
-        if not classifies(self.reference.outputs):
+        if request.metric.is_top_1 and not classifies(self.reference.outputs):
             shapes = ", ".join(str(list(spec.shape)) for spec in self.reference.outputs)
             raise UnsupportedError(
                 f"--max-drop needs a classifier: outputs of shape {shapes} are not the scores of at least two classes",
-                hint="leave out --max-drop, and compare with edgekit compare --layers",
+                hint="name another metric, such as --metric mae, or compare with edgekit compare --layers",
             )
 
 

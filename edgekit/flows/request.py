@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.core.dataset import Dataset
+from edgekit.core.factory import Factory
+from edgekit.core.metric import TOP_1, Metric
 from edgekit.core.paired import CONFIDENCE
 from edgekit.core.recipe import Recipe
 from edgekit.core.target import Target
@@ -16,13 +18,15 @@ class CompileRequest:
     """What to compile.
 
     Attributes:
-        model: the user's file or folder.
+        model: the user's file or folder, or the function that builds a PyTorch module.
         target: where it will run.
         recipe: None takes the target's own, or no step at all for a model that is compressed already.
         calibration: preprocessed samples; the representative dataset is drawn from them.
         training: preprocessed samples for the steps that train; they calibrate too where nothing else does.
         evaluation: preprocessed samples with labels, for the accuracy before and after.
-        max_drop: the accuracy budget: top-1 of the float model minus that of the artifact, 0 to 1; None for none.
+        metric: what answers are judged by.
+        max_drop: the accuracy budget: how much worse than the float model the artifact may be by that metric, in its
+            unit; top-k and F1 run from 0 to 1; None for none.
         confidence: one-sided; how sure it has to be that the budget holds.
         keep_float: regular expressions over the names of layers that the quantizing step leaves in float.
         output: the bundle; None makes `<model>-<target>.edgekit` in the working folder.
@@ -33,12 +37,13 @@ class CompileRequest:
         timeout_s: limit for each conversion.
     """
 
-    model: Path
+    model: Path | Factory
     target: Target
     recipe: Recipe | None = None
     calibration: Dataset | None = None
     training: Dataset | None = None
     evaluation: Dataset | None = None
+    metric: Metric = TOP_1
     max_drop: float | None = None
     confidence: float = CONFIDENCE
     keep_float: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgekit.core.artifact import TensorSpec
 from edgekit.core.dataset import Dataset
+from edgekit.core.layout import laid_out
 from edgekit.core.quantize import quantize
 
 
@@ -24,7 +25,8 @@ def model_inputs(dataset: Dataset, specs: Sequence[TensorSpec]) -> tuple[NDArray
         specs: the model's inputs, in the same order.
     """
     arrays = []
-    for array, spec in zip(dataset.inputs, specs, strict=True):
+    for stored, spec in zip(dataset.inputs, specs, strict=True):
+        array = laid_out(stored, spec)
         as_it_is = array.dtype == np.dtype(spec.dtype)
         arrays.append(array if as_it_is else quantize(array, spec))
     return tuple(arrays)

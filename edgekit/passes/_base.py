@@ -19,6 +19,7 @@ from edgekit.core.digest import sha256_file, sha256_json
 from edgekit.core.errors import ConfigurationError, InputError, InternalError, UnsupportedError
 from edgekit.core.events import OnEvent, ignore
 from edgekit.core.isolation import Isolate
+from edgekit.core.layout import dataset_for
 from edgekit.core.recipe import StepRecord
 from edgekit.core.suggest import did_you_mean
 from edgekit.core.target import Target
@@ -90,6 +91,8 @@ class Pass(ABC, Generic[ParamsT]):
         params_type: a frozen dataclass with a default for every field.
         needs_representative: it calibrates, so it needs data; `calibrates` says for which formats.
         needs_training: it trains, so it needs training data.
+        is_front_end: it brings a model of one framework to the format that other passes read, so a recipe does not have
+            to name it.
         dtype: tensor type that the target's runtime must have for the result.
     """
 
@@ -100,6 +103,7 @@ class Pass(ABC, Generic[ParamsT]):
     params_type: ClassVar[type]
     needs_representative: ClassVar[bool] = False
     needs_training: ClassVar[bool] = False
+    is_front_end: ClassVar[bool] = False
     dtype: ClassVar[str] = "float32"
 
     @abstractmethod
@@ -180,6 +184,7 @@ class Pass(ABC, Generic[ParamsT]):
             )
         if self.needs_training and context.training is None:
             raise InputError(f"pass {self.name!r} trains, so it needs training data", hint="give it with --train-data")
+        context = _laid_out(context, artifact)
         parsed = self.parse(params)
         started = time.perf_counter()
         versions = {tool: tool_version(tool) for tool in self.tools(artifact)}
@@ -254,6 +259,16 @@ class Pass(ABC, Generic[ParamsT]):
             parent=parent.digest,
             facts=entry.metadata.get("facts"),
         )
+
+
+def _laid_out(context: PassContext, artifact: Artifact) -> PassContext:
+    """The context with its data in the axis order of the artifact, which an earlier step may have turned."""
+    if not artifact.inputs:
+        return context
+    representative, training = (
+        data and dataset_for(data, artifact.inputs) for data in (context.representative, context.training)
+    )
+    return dataclasses.replace(context, representative=representative, training=training)
 
 
 def _digest_of_data(*datasets: Dataset | None) -> str | None:

@@ -1,8 +1,7 @@
-"""Whether LiteRT's GPU delegate and tflite-micro can run a .tflite file, by our own tables: names, types, fixed shapes.
+"""Whether LiteRT's GPU delegate and tflite-micro can run a .tflite file, by our own rules: names, types, fixed shapes.
 
-A table of operator names is necessary, not sufficient: the delegate also looks at options (a softmax with a beta other
-than 1, a strided slice that drops axes), so a model without reasons here may still leave operators to the CPU. Open
-shapes count as a reason: TensorFlow's analyzer calls such models compatible, and the delegate refuses them.
+Rules are necessary, not sufficient: a model without reasons here may still be refused. Open shapes count as a reason:
+TensorFlow's analyzer calls such models compatible, and the delegate refuses them.
 """
 
 from __future__ import annotations
@@ -11,19 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-GPU_SOURCE = "tensorflow/lite/tools/versioning/gpu_compatibility.cc, tensorflow/tensorflow at 03a5e4e19a9c"
-GPU_OPS = frozenset({
-    "ABS", "ADD", "ADD_N", "ATAN2", "AVERAGE_POOL_2D", "BATCH_MATMUL", "CAST", "CEIL", "CONCATENATION", "CONV_2D",
-    "COS", "CUMSUM", "DENSIFY", "DEPTHWISE_CONV_2D", "DEPTH_TO_SPACE", "DEQUANTIZE", "DIV", "DYNAMIC_UPDATE_SLICE",
-    "ELU", "EMBEDDING_LOOKUP", "EQUAL", "EXP", "FLOOR", "FLOOR_DIV", "FLOOR_MOD", "FULLY_CONNECTED", "GATHER", "GELU",
-    "GREATER", "GREATER_EQUAL", "HARD_SWISH", "LEAKY_RELU", "LESS", "LESS_EQUAL", "LOG", "LOGICAL_AND", "LOGISTIC",
-    "LSTM", "MAXIMUM", "MAX_POOL_2D", "MEAN", "MINIMUM", "MIRROR_PAD", "MUL", "NEG", "NOT_EQUAL", "ONE_HOT", "PACK",
-    "PAD", "PADV2", "POW", "PRELU", "QUANTIZE", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "RELU", "RELU6",
-    "RELU_N1_TO_1", "RESHAPE", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "RSQRT", "SELECT", "SELECT_V2", "SIGN",
-    "SIN", "SLICE", "SOFTMAX", "SPACE_TO_DEPTH", "SPLIT", "SPLIT_V", "SQRT", "SQUARE", "SQUARED_DIFFERENCE",
-    "STABLEHLO_CLAMP", "STRIDED_SLICE", "SUB", "SUM", "TANH", "TILE", "TRANSPOSE", "TRANSPOSE_CONV",
-})  # fmt: skip
-GPU_CUSTOM_OPS = frozenset({"Convolution2DTransposeBias", "MaxPoolingWithArgmax2D", "MaxUnpooling2D", "Resampler"})
+from edgekit.core.tflite.gpu_rules import GPU_SOURCE, spoken
 
 MCU_SOURCE = "python/tflite_micro/python_ops_resolver.cc, tensorflow/tflite-micro at 03e16b2931c7"
 MCU_OPS = frozenset({
@@ -41,7 +28,6 @@ MCU_OPS = frozenset({
 })  # fmt: skip
 MCU_CUSTOM_OPS = frozenset({"CIRCULAR_BUFFER", "TFLite_Detection_PostProcess", "ethos-u"})
 
-_GPU_WITHOUT = frozenset({"int16", "int64", "float64", "complex64", "string"})
 _MCU_WITHOUT = frozenset({"float16", "float64", "bfloat16", "complex64", "string"})
 
 
@@ -68,15 +54,11 @@ def compatibility(facts: Mapping[str, Any]) -> dict[str, Compatibility]:
     Args:
         facts: as `edgekit.flows._child.facts` returns them.
     """
-    gpu = [
-        *_missing(facts, GPU_OPS, GPU_CUSTOM_OPS, "the GPU delegate"),
-        *_types(facts, _GPU_WITHOUT, "the GPU delegate"),
-        *_open_shapes(facts, "the GPU delegate takes fixed shapes only"),
-    ]
+    gpu = spoken(facts["gpu_findings"])
     mcu = [
-        *_missing(facts, MCU_OPS, MCU_CUSTOM_OPS, "tflite-micro"),
-        *_types(facts, _MCU_WITHOUT, "tflite-micro"),
-        *_open_shapes(facts, "tflite-micro plans its memory for fixed shapes"),
+        *_missing(facts),
+        *_types(facts),
+        *_open_shapes(facts),
     ]
     if facts["hybrid_ops"]:
         names = ", ".join(facts["hybrid_ops"])
@@ -87,17 +69,17 @@ def compatibility(facts: Mapping[str, Any]) -> dict[str, Compatibility]:
     }
 
 
-def _missing(facts: Mapping[str, Any], known: frozenset[str], custom: frozenset[str], what: str) -> list[str]:
-    lacking = [op["name"] for op in facts["ops"] if op["name"] not in (custom if op["custom"] else known)]
-    return [f"{what} has no {', '.join(lacking)}"] if lacking else []
+def _missing(facts: Mapping[str, Any]) -> list[str]:
+    lacking = [op["name"] for op in facts["ops"] if op["name"] not in (MCU_CUSTOM_OPS if op["custom"] else MCU_OPS)]
+    return [f"tflite-micro has no {', '.join(lacking)}"] if lacking else []
 
 
-def _types(facts: Mapping[str, Any], without: frozenset[str], what: str) -> list[str]:
-    lacking = sorted(set(facts["dtypes"]) & without)
-    return [f"{what} has no {', '.join(lacking)} tensors"] if lacking else []
+def _types(facts: Mapping[str, Any]) -> list[str]:
+    lacking = sorted(set(facts["dtypes"]) & _MCU_WITHOUT)
+    return [f"tflite-micro has no {', '.join(lacking)} tensors"] if lacking else []
 
 
-def _open_shapes(facts: Mapping[str, Any], rule: str) -> list[str]:
+def _open_shapes(facts: Mapping[str, Any]) -> list[str]:
     names = facts["open_shapes"]
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    return [f"{rule}: {names[0]!r}{more} is open"] if names else []
+    return [f"tflite-micro plans its memory for fixed shapes: {names[0]!r}{more} is open"] if names else []

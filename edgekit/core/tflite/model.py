@@ -77,13 +77,17 @@ class Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class Operator:
-    """One operator; indices are into the graph's tensors, -1 is an optional input left out."""
+    """One operator; indices are into the graph's tensors, -1 is an optional input left out.
+
+    `options` is its table of settings, of a form of its own for each operator; None where the file has none.
+    """
 
     name: str
     version: int
     is_custom: bool
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    options: Table | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,7 +216,9 @@ def _operator(table: Table, codes: Sequence[tuple[str, int, bool]], tensors: int
     if inputs[:1] == (-1,):  # only later inputs may be left out; kernels do not look (CVE-2020-15211)
         raise MalformedModelError(f"{name} lacks a required input", hint="convert the model again")
     _check_indices(outputs, tensors, f"an output of {name}", optional=False)
-    return Operator(name=name, version=version, is_custom=is_custom, inputs=inputs, outputs=outputs)
+    return Operator(
+        name=name, version=version, is_custom=is_custom, inputs=inputs, outputs=outputs, options=table.table(4)
+    )
 
 
 def _tensor(index: int, table: Table, buffers: Sequence[memoryview]) -> Tensor:

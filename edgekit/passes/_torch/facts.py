@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from edgekit.passes._torch.loading import Loaded, example
@@ -21,6 +21,27 @@ def module_facts(loaded: Loaded) -> dict[str, Any]:
         "activation_bytes": activation_bytes(loaded.module, example(loaded.inputs)),
         "has_float_weights": True,
         "is_fully_integer": False,
+        "weights": weight_facts(loaded.module.parameters()),
+    }
+
+
+def weight_facts(tensors: Iterable[Any]) -> dict[str, Any]:
+    """Zeros and different values among weights, as `edgekit.core.tflite.weights.weight_facts` counts them.
+
+    Args:
+        tensors: all of a model's; those with fewer than two axes (biases, scales) do not count.
+
+    Returns:
+        `sparsity` (share of zeros, 0 to 1) and `unique_weights` (most different values of one tensor).
+    """
+    import torch
+
+    weights = [each.detach() for each in tensors if isinstance(each, torch.Tensor) and each.dim() > 1]
+    count = sum(each.numel() for each in weights)
+    zeros = sum(int((each == 0).sum()) for each in weights)
+    return {
+        "sparsity": zeros / count if count else 0.0,
+        "unique_weights": max((int(each.unique().numel()) for each in weights), default=0),
     }
 
 
