@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SHIFT, TEMPERATURE, TAUGHT = 4, 4.0, 0.7
+SHIFT, TEMPERATURE, MIXED = 4, 4.0, 0.7
 _FINAL_RATE = 0.05
 _TINY = 1e-7
 
@@ -28,26 +28,36 @@ def fine_tune(model: Any, x: Any, y: Any, callbacks: Sequence[Any], params: dict
     return _fit(model, batches, x[0], ((None,), y.dtype), callbacks, params)
 
 
-def imitate(model: Any, x: Any, y: Any, callbacks: Sequence[Any], params: dict[str, Any]) -> Any:
-    """As `fine_tune`, and by TAUGHT of the loss the softened scores of the model as it was before the pass.
+def imitate_mixed(model: Any, x: Any, y: Any, callbacks: Sequence[Any], params: dict[str, Any]) -> Any:
+    """Learn the softened scores of the model as it was before the pass, without a look at the labels.
 
-    The model has to end in a softmax. The loss is that of Hinton et al. 2015, arXiv 1503.02531, section 2.
+    The teacher answers with the mean over an image and its mirror image; one epoch shows the images, the next one
+    their mirror images, and in the first part of the epochs every other image is mixed with another one. The model
+    has to end in a softmax. The loss is that of Hinton et al. 2015, arXiv 1503.02531, section 2.
     """
-    teacher = before(model)
-    classes = model.outputs[0].shape[-1]
+    import tf_keras
+
+    learner = tf_keras.Model(model.inputs, model.outputs)  # the layers of `model`, without a loss of its own
+    teacher = before(learner)
+    epochs, seed = params["epochs"], params["seed"]
+
+    def shown(epoch: int) -> Any:
+        first = epoch - epoch % 2
+        images, _ = augmented(x[0], seed, first)
+        images = cut_mixed(images, seed, first) if first < MIXED * epochs else images
+        return images[:, :, ::-1] if epoch % 2 else images
+
     taught = []
-    for epoch in range(params["epochs"]):
-        images, _ = augmented(x[0], params["seed"], epoch)
-        taught.append(teacher.predict(images, batch_size=250, verbose=0))
+    for epoch in range(0, epochs, 2):
+        both = (teacher.predict(shown(each), batch_size=250, verbose=0) for each in (epoch, epoch + 1))
+        taught.append(sum(both) / 2)
 
     def batches() -> Iterator[Any]:
-        for epoch, scores in enumerate(taught):
-            images, order = augmented(x[0], params["seed"], epoch)
-            one_hot = np.eye(classes, dtype=np.float32)[y[order]]
-            yield from _cut(images, np.concatenate([one_hot, scores], axis=1), params["batch_size"])
+        for epoch in range(epochs):
+            yield from _cut(shown(epoch), taught[epoch // 2], params["batch_size"])
 
-    model.compile(optimizer=_adam(len(y), params), loss=_loss)
-    return _fit(model, batches, x[0], ((None, 2 * classes), np.float32), callbacks, params)
+    learner.compile(optimizer=_adam(len(y), params), loss=_loss)
+    return _fit(learner, batches, x[0], ((None, learner.outputs[0].shape[-1]), np.float32), callbacks, params)
 
 
 def augmented(images: Any, seed: int, epoch: int) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
@@ -69,8 +79,28 @@ def augmented(images: Any, seed: int, epoch: int) -> tuple[NDArray[np.float32], 
     return result, order
 
 
+def cut_mixed(images: Any, seed: int, epoch: int) -> NDArray[np.float32]:
+    """Every other image with a box of another one: CutMix (Yun et al. 2019, arXiv 1905.04899) without its labels.
+
+    Args:
+        images: shape [samples, height, width, channels].
+        seed, epoch: of the other images, and of size and place of the boxes.
+    """
+    random = np.random.default_rng([seed, epoch, 1])
+    result = np.array(images)
+    height, width = images.shape[1:3]
+    others = random.permutation(len(images))
+    for place in range(0, len(images), 2):
+        share = np.sqrt(random.random())
+        tall, wide = (max(1, int(share * size)) for size in (height, width))
+        top, left = random.integers(0, height - tall + 1), random.integers(0, width - wide + 1)
+        box = np.s_[top : top + tall, left : left + wide]
+        result[place][box] = images[others[place]][box]
+    return result
+
+
 def before(model: Any) -> Any:
-    """The model without the wrappers of pruning and clustering, with the weights that they were put around."""
+    """The model without the wrappers of pruning, with the weights that they were put around."""
     import tf_keras
 
     def unwrapped(layer: Any) -> Any:
@@ -80,22 +110,20 @@ def before(model: Any) -> Any:
     plain = tf_keras.models.clone_model(model, clone_function=unwrapped)
     for old, new in zip(model.layers, plain.layers, strict=True):
         core = getattr(old, "layer", old)
-        originals = getattr(old, "original_clusterable_weights", {})
         for weight in new.weights:
             name = weight.name.rpartition("/")[2].partition(":")[0]
-            weight.assign(originals.get(name, getattr(core, name, None)))
+            weight.assign(getattr(core, name))
     return plain
 
 
-def _loss(targets: Any, scores: Any) -> Any:
-    """Labels and the teacher's probabilities side by side, shape [batch, 2 * classes], against probabilities."""
+def _loss(taught: Any, scores: Any) -> Any:
+    """The teacher's probabilities against the model's, both softened; shape [batch, classes] each."""
     import tensorflow as tf
 
-    labels, taught = tf.split(targets, 2, axis=1)
-    ours, theirs = (tf.math.log(tf.clip_by_value(each, _TINY, 1.0)) for each in (scores, taught))
-    soft, ours_soft = tf.nn.log_softmax(theirs / TEMPERATURE), tf.nn.log_softmax(ours / TEMPERATURE)
-    hard = -tf.reduce_sum(labels * ours, axis=1)
-    return (1 - TAUGHT) * hard + TAUGHT * TEMPERATURE**2 * tf.reduce_sum(tf.exp(soft) * (soft - ours_soft), axis=1)
+    theirs, ours = (
+        tf.nn.log_softmax(tf.math.log(tf.clip_by_value(each, _TINY, 1.0)) / TEMPERATURE) for each in (taught, scores)
+    )
+    return TEMPERATURE**2 * tf.reduce_sum(tf.exp(theirs) * (theirs - ours), axis=1)
 
 
 def _adam(samples: int, params: dict[str, Any]) -> Any:
