@@ -10,6 +10,8 @@ from pathlib import Path
 import platformdirs
 import pytest
 
+from tests.models.fixtures import once_a_run
+
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
 SHARED_IS_MISSING = "the shared material is not beside the project"
@@ -21,6 +23,19 @@ _ALLOWED_IN_CI = (  # what no package can mend
     "no Python 3.",
     "this kernel gives an ordinary user no network namespace",
 )
+
+_LONGEST_FIRST = ("integration", "contract", "unit/passes", "unit/flows", "bad_inputs", "unit/docs", "unit/cli")
+"""Folders in the order in which workers begin them: what begins last should be short, or one worker waits for it."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The order of `_LONGEST_FIRST`; a worker takes one file after the other, each as a whole."""
+
+    def place(item: pytest.Item) -> int:
+        file = item.path.relative_to(ROOT / "tests").as_posix()
+        return next((at for at, name in enumerate(_LONGEST_FIRST) if file.startswith(name)), len(_LONGEST_FIRST))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
@@ -54,10 +69,24 @@ def _own_folders(
 
 @pytest.fixture(scope="session")
 def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with quickstart.keras, train.npz and test.npz, trained once a session."""
-    folder = tmp_path_factory.mktemp("quickstart")
-    script = ROOT / "examples" / "quickstart" / "train.py"
-    subprocess.run([sys.executable, str(script), str(folder)], check=True, capture_output=True, timeout=300)
+    """A folder with quickstart.keras, train.npz and test.npz, trained once a run."""
+
+    def build(base: Path) -> Path:
+        folder = base / "quickstart"
+        if not (folder / "quickstart.keras").exists():  # what it writes last
+            script = ROOT / "examples" / "quickstart" / "train.py"
+            subprocess.run([sys.executable, str(script), str(folder)], check=True, capture_output=True, timeout=300)
+        return folder
+
+    return once_a_run(tmp_path_factory, "quickstart", build)
+
+
+@pytest.fixture(scope="session")
+def phone_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with small .ptl and .pte models, written once a session; see tests/models/phone_files.py."""
+    folder = tmp_path_factory.mktemp("phone_files")
+    command = [sys.executable, "-W", "ignore", "-m", "tests.models.phone_files", str(folder)]
+    subprocess.run(command, check=True, capture_output=True, timeout=600, cwd=ROOT)
     return folder
 
 

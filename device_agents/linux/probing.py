@@ -10,7 +10,8 @@ from device_agents.linux.errors import AgentError
 if TYPE_CHECKING:
     from device_agents.linux.root import Root
 
-_TIMEOUT_S = 120.0
+_TIMEOUT_S = 300.0
+"""As long as a golden run may take: on a slow or busy device to import torch takes minutes."""
 _BYTECODE_BYTES = 16 * 1024 * 1024
 """Largest .pyc that a proof may write."""
 

@@ -9,14 +9,13 @@ import click
 
 from edgekit.cli._options import model_argument, offline_option, weights_option, with_output
 from edgekit.cli._output import Output, gate
+from edgekit.cli._plan import plan_from, plan_options
 from edgekit.cli._settings import (
     choose,
     compile_options,
     data_options,
     device_option,
     metric_option,
-    plan_from,
-    plan_options,
     project_options,
     target_options,
 )

@@ -9,12 +9,11 @@ import click
 
 from edgekit.cli._options import model_argument, offline_option, with_output
 from edgekit.cli._output import Output
+from edgekit.cli._plan import plan_from, plan_options
 from edgekit.cli._settings import (
     choose,
     data_options,
     device_option,
-    plan_from,
-    plan_options,
     project_options,
     target_options,
 )

@@ -9,7 +9,7 @@ from typing import Any
 from edgekit.core.digest import canonical_json, sha256_file
 from edgekit.core.errors import UnsupportedError
 from edgekit.core.events import Event, OnEvent, ignore
-from edgekit.device import wheels
+from edgekit.device import native, wheels
 from edgekit.device.client import DeviceClient
 from edgekit.device.replies import ProbeResult
 
@@ -25,7 +25,7 @@ def provision(client: DeviceClient, runtime: str, *, offline: bool = False, on_e
 
     Args:
         client: an open connection.
-        runtime: "litert" or "tflite_runtime".
+        runtime: name of the runner, e.g. "litert".
         offline: use only wheels that were downloaded before.
         on_event: hears of download, upload and installation.
 
@@ -38,8 +38,7 @@ def provision(client: DeviceClient, runtime: str, *, offline: bool = False, on_e
         StorageError: the device has no space.
     """
     wanted = wheels.plan(runtime, client.hello)
-    on_event(Event(phase="download", message=f"wheels of {runtime} for Python {wanted.python}, {wanted.platforms[0]}"))
-    files = wheels.fetch(wanted, offline=offline)
+    files = wheel_files(wanted, offline=offline, on_event=on_event)
     content = manifest(runtime, client.hello.machine, files)
     for file in files:
         facts = content["files"][file.name]
@@ -51,6 +50,28 @@ def provision(client: DeviceClient, runtime: str, *, offline: bool = False, on_e
         system = f"sudo apt install python3-{wanted.from_system}" if wanted.from_system else "use another OS image"
         raise UnsupportedError(f"{runtime} is installed but does not work there: {reason}", hint=system)
     return found
+
+
+def wheel_files(wanted: wheels.Download, *, offline: bool = False, on_event: OnEvent = ignore) -> list[Path]:
+    """The wheels that make a runtime on a machine: downloaded, and the native runner built where there is one.
+
+    Args:
+        wanted: what `wheels.plan` chose.
+        offline: use only wheels that were downloaded before.
+        on_event: hears of download and build.
+
+    Raises:
+        UnsupportedError: the index has no such wheels, or there is no compiler for the machine.
+        NetworkError: the wheels cannot be downloaded.
+    """
+    on_event(
+        Event(phase="download", message=f"wheels of {wanted.runtime} for Python {wanted.python}, {wanted.platforms[0]}")
+    )
+    files = wheels.fetch(wanted, offline=offline)
+    if not wanted.native:
+        return files
+    on_event(Event(phase="build", message=f"{wanted.native} for {wanted.machine}"))
+    return [native.build(wanted.native, files[0], wanted.machine)]
 
 
 def manifest(runtime: str, machine: str, files: list[Path]) -> Mapping[str, Any]:
@@ -68,7 +89,7 @@ def manifest(runtime: str, machine: str, files: list[Path]) -> Mapping[str, Any]
         "recipe": {},
         "lineage": [],
         "created_by": "edgekit",
-        "compatible": {"machine": [machine], "formats": ["tflite"]},
+        "compatible": {"machine": [machine], "formats": list(wheels.FORMATS[runtime])},
         "runtime": runtime,
         "files": {file.name: {"sha256": sha256_file(file), "size": file.stat().st_size} for file in files},
         "golden": None,

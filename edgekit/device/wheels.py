@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import platformdirs
 
@@ -18,7 +19,6 @@ from edgekit.core.digest import sha256_file, sha256_json
 from edgekit.core.errors import DeadlineError, NetworkError, StorageError, UnsupportedError
 from edgekit.core.files import write_atomically
 from edgekit.core.suggest import did_you_mean
-from edgekit.device.replies import Hello
 from edgekit.transports import printable
 
 Version = tuple[int, int]
@@ -30,6 +30,26 @@ _USER_LAND_32 = {"aarch64": "armv7l", "armv8l": "armv7l", "x86_64": "i686"}
 """What a 32-bit user land on a 64-bit kernel really is."""
 
 
+class UserLand(Protocol):
+    """What decides which wheels run on a machine; a device's `Hello` tells it, and so does an emulated system."""
+
+    @property
+    def machine(self) -> str:
+        """As `uname -m` prints it."""
+
+    @property
+    def bits(self) -> int:
+        """Size of a pointer: 32 or 64."""
+
+    @property
+    def python(self) -> str:
+        """Version of Python, e.g. "3.11.2"."""
+
+    @property
+    def libc(self) -> tuple[str, str]:
+        """Name and version, e.g. ("glibc", "2.36")."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class WheelSet:
     """One way to get a runtime: what to ask pip for, and where wheels of it exist.
@@ -39,13 +59,24 @@ class WheelSet:
         pythons: first and last CPython with a wheel.
         glibc: machine to the oldest glibc that its wheel runs with.
         from_system: machine to the packages that have no wheel there and must come with the system.
+        native: name of the native runner that is built against the first wheel, and then goes to the device in its
+            place (`edgekit.device.native`); empty for a runtime that is used as its wheels are.
     """
 
     requirements: tuple[str, ...]
     pythons: tuple[Version, Version]
     glibc: Mapping[str, Version]
     from_system: Mapping[str, str]
+    native: str = ""
 
+
+FORMATS: Mapping[str, tuple[str, ...]] = {
+    "litert": ("tflite",),
+    "tflite_runtime": ("tflite",),
+    "torch_mobile": ("ptl",),
+    "executorch": ("pte",),
+}
+"""What each runtime loads."""
 
 RUNTIMES: Mapping[str, Sequence[WheelSet]] = {
     # `ai_edge_litert.interpreter` imports NumPy and nothing else of what its metadata asks for (tried with an import
@@ -73,6 +104,26 @@ RUNTIMES: Mapping[str, Sequence[WheelSet]] = {
             from_system={"armv7l": "numpy"},
         ),
     ),
+    # The newest release whose aarch64 wheel is for the CPU alone (2.11 and later bring CUDA: 427 MB instead of 146).
+    # It needs an Armv8.2 core. `import torch` and the lite interpreter import typing_extensions and nothing else of
+    # what its metadata asks for; the runner needs no NumPy (tried on an emulated Cortex-A76, torch 2.10.0).
+    "torch_mobile": (
+        WheelSet(
+            requirements=("torch==2.10.0", "typing-extensions>=4.10"),
+            pythons=((3, 10), (3, 14)),
+            glibc={"aarch64": (2, 28)},
+            from_system={},
+        ),
+    ),
+    "executorch": (
+        WheelSet(
+            requirements=("executorch==1.5.1",),
+            pythons=((3, 10), (3, 14)),
+            glibc={"x86_64": (2, 28), "aarch64": (2, 28)},
+            from_system={},
+            native="pte_runner",
+        ),
+    ),
 }
 
 
@@ -86,6 +137,8 @@ class Download:
         python: e.g. "3.11".
         platforms: wheel tags that run there, newest first.
         from_system: packages that must come with the system; empty when all come from wheels.
+        machine: as `uname -m` prints it, for the user land.
+        native: name of the native runner to build against the first wheel, or "".
     """
 
     runtime: str
@@ -93,9 +146,11 @@ class Download:
     python: str
     platforms: tuple[str, ...]
     from_system: str
+    machine: str
+    native: str
 
 
-def plan(runtime: str, hello: Hello) -> Download:
+def plan(runtime: str, hello: UserLand) -> Download:
     """Choose the wheels for a device.
 
     Raises:
@@ -119,24 +174,32 @@ def plan(runtime: str, hello: Hello) -> Download:
                 python=f"{python[0]}.{python[1]}",
                 platforms=_platforms(machine, glibc),
                 from_system=system,
+                machine=machine,
+                native=wheels.native,
             )
     raise _no_wheel(runtime, hello, machine)
 
 
-def _no_wheel(runtime: str, hello: Hello, machine: str) -> UnsupportedError:
+def _no_wheel(runtime: str, hello: UserLand, machine: str) -> UnsupportedError:
     exist = "; ".join(
         f"{wheels.requirements[0]} for Python {_dotted(wheels.pythons[0])} to {_dotted(wheels.pythons[1])} on "
         + ", ".join(f"{name} with glibc {_dotted(oldest)} or newer" for name, oldest in sorted(wheels.glibc.items()))
         for wheels in RUNTIMES[runtime]
     )
     userland = f" (a {hello.bits}-bit user land on {hello.machine})" if machine != hello.machine else ""
-    other = next((name for name, sets in RUNTIMES.items() if name != runtime and machine in sets[0].glibc), None)
+    other = next(
+        (
+            name
+            for name, sets in RUNTIMES.items()
+            if name != runtime and FORMATS[name] == FORMATS[runtime] and machine in sets[0].glibc
+        ),
+        None,
+    )
+    here = machine in RUNTIMES[runtime][0].glibc
     return UnsupportedError(
         f"there is no {runtime} wheel for {machine}{userland}, Python {hello.python}, {' '.join(hello.libc)}; "
         f"there are: {exist}",
-        hint=f"use the runtime {other}"
-        if other and machine not in RUNTIMES[runtime][0].glibc
-        else "use another OS image",
+        hint="use another OS image" if here else f"use the runtime {other}" if other else "install it there yourself",
         machine=machine,
         python=hello.python,
         libc=list(hello.libc),

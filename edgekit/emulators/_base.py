@@ -73,6 +73,8 @@ class Emulator(ABC):
 
     backend: ClassVar[str]
     summary: ClassVar[str]
+    preinstalls: ClassVar[bool] = False
+    """Whether `MachineSpec.wheels` come with the system."""
 
     @abstractmethod
     def missing(self) -> list[Missing]:

@@ -145,10 +145,15 @@ def mirrors() -> tuple[str, str | None]:
     return main.rstrip("/"), next((uri for uri in known if uri.endswith("/debian-security")), None)
 
 
-def unpack(package: Path, root: Path) -> None:
+def unpack(package: Path, root: Path, *, members: Iterable[str] = ()) -> None:
     """Unpack a package's files over a root tree, through the links of a merged /usr.
 
     `dpkg-deb --extract` would put folders in place of those links, hence tar.
+
+    Args:
+        package: the .deb file.
+        root: an existing folder.
+        members: only these files, e.g. "./usr/lib/libm.so"; none means all.
 
     Raises:
         StorageError: the package is damaged or the disk is full.
@@ -158,7 +163,7 @@ def unpack(package: Path, root: Path) -> None:
     writer = ["tar", "--extract", "--preserve-permissions", "--keep-directory-symlink", "--directory", str(root)]
     with (
         subprocess.Popen(reader, stdout=subprocess.PIPE) as source,
-        subprocess.Popen([*writer, *_LEFT_OUT], stdin=source.stdout, stderr=subprocess.PIPE) as sink,
+        subprocess.Popen([*writer, *_LEFT_OUT, *members], stdin=source.stdout, stderr=subprocess.PIPE) as sink,
     ):
         if source.stdout is not None:
             source.stdout.close()

@@ -107,14 +107,23 @@ def _write(path: Path, text: str) -> None:
 
 
 def _compile_python(tree: Path) -> None:
-    """Compile Python's library on the host; emulated, the first start of every device would spend seconds on it.
+    """Compile Python's library; emulated, the first start of every device would spend seconds on it."""
+    library = next((tree / "usr/lib").glob("python3.*"), None)
+    if library is not None:
+        compile_bytecode(library, python=library.name, tree=tree)
+
+
+def compile_bytecode(library: Path, *, python: str, tree: Path) -> None:
+    """Compile the modules in a folder of a root tree, on the host.
 
     Byte code depends on Python's minor version only, so a host without the same one skips this step.
+
+    Args:
+        library: the folder.
+        python: the program that will read the byte code, e.g. "python3.11".
+        tree: what will be the root folder.
     """
-    library = next((tree / "usr/lib").glob("python3.*"), None)
-    if library is None:
-        return
-    compiler = sys.executable if library.name == f"python3.{sys.version_info.minor}" else shutil.which(library.name)
+    compiler = sys.executable if python == f"python3.{sys.version_info.minor}" else shutil.which(python)
     if compiler is None:
         return
     prefix = ["--invalidation-mode", "unchecked-hash", "-s", str(tree), "-p", "/"]

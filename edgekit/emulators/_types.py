@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -11,6 +12,29 @@ from edgekit.emulators._processes import HostProcess, is_running
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserLand:
+    """What decides which binaries run on a machine.
+
+    Attributes:
+        machine: as `uname -m` prints it.
+        bits: size of a pointer.
+        python: version of Python, e.g. "3.11.2".
+        libc: name and version, e.g. ("glibc", "2.36").
+    """
+
+    machine: str
+    bits: int
+    python: str
+    libc: tuple[str, str]
+
+
+USER_LANDS: Mapping[tuple[str, str], UserLand] = {
+    ("bookworm", "arm64"): UserLand(machine="aarch64", bits=64, python="3.11.2", libc=("glibc", "2.36")),
+}
+"""By Debian's names of release and architecture; the versions are those of its packages python3.11 and libc6."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +51,8 @@ class MachineSpec:
         max_clock_hz: highest clock, as cpufreq reports it.
         debian_suite: the Debian release it runs.
         arch: Debian's name of the architecture.
+        wheels: path on this computer to sha256 of each wheel that comes unpacked with the system, as a phone's app
+            brings its runtime; the user backend does that.
     """
 
     target: str
@@ -38,6 +64,7 @@ class MachineSpec:
     max_clock_hz: int = 1_500_000_000
     debian_suite: str = "bookworm"
     arch: str = "arm64"
+    wheels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

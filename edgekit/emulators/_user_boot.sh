@@ -1,6 +1,7 @@
 #!/bin/sh
 # Switches a user-mode device on: runs as PID 1 of its own mount, PID, UTS and IPC namespaces, and becomes its sshd.
 # Usage: _user_boot.sh FOLDER LOWER NAME PORT CPU BOOT_ID CGROUP
+#   LOWER names the read-only layers, topmost first, with colons between.
 #   FOLDER/disk is a tmpfs of the host with upper/ and work/; FOLDER/root is where the device is assembled.
 set -eu
 umask 022

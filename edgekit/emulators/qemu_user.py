@@ -18,6 +18,7 @@ from edgekit.emulators._commands import PATH, run
 from edgekit.emulators._device_files import core_of, device_files
 from edgekit.emulators._network import wait_for_banner
 from edgekit.emulators._packages import missing_keyring, missing_programs, missing_root
+from edgekit.emulators._preinstalled import layer_of_wheels
 from edgekit.emulators._processes import is_running, spawn
 from edgekit.emulators._rootfs import rootfs
 from edgekit.emulators._types import MachineSpec, Missing
@@ -39,6 +40,7 @@ class UserModeEmulator(Emulator):
 
     backend: ClassVar[str] = "user"
     summary: ClassVar[str] = "aarch64 programs under qemu-user in a Debian root of their own, on the host's kernel"
+    preinstalls: ClassVar[bool] = True
 
     def missing(self) -> list[Missing]:
         """Root rights, an x86-64 host, QEMU, and the tools that build the root tree."""
@@ -50,8 +52,10 @@ class UserModeEmulator(Emulator):
     def _start(self, order: Order) -> Started:
         core_of(order.machine)
         register_aarch64(order.on_event)
-        tree = rootfs(order.machine, cache_dir=order.cache_dir, on_event=order.on_event)
-        _require_mountable(tree, order.folder)
+        layers = [rootfs(order.machine, cache_dir=order.cache_dir, on_event=order.on_event)]
+        if order.machine.wheels:
+            layers.insert(0, layer_of_wheels(order.machine, cache_dir=order.cache_dir, on_event=order.on_event))
+        _require_mountable(*layers, order.folder)
         if order.first:
             _make_disk(order)
         elif not os.path.ismount(order.folder / "disk"):
@@ -60,8 +64,9 @@ class UserModeEmulator(Emulator):
                 hint=f"edgekit emulator down {order.name}",
             )
         group = limit_memory(order.folder, order.machine.ram_bytes + order.machine.disk_bytes)
-        _launch(order, tree, group)
-        return Started(note=_note(order.machine, limited=group is not None), images=(tree.parent,))
+        _launch(order, layers, group)
+        images = tuple(layer.parent for layer in layers)
+        return Started(note=_note(order.machine, limited=group is not None), images=images)
 
     def _release(self, folder: Path) -> None:
         if os.path.ismount(folder / "disk"):
@@ -89,8 +94,8 @@ def _make_disk(order: Order) -> None:
         (disk / "upper" / private).chmod(0o700)
 
 
-def _launch(order: Order, tree: Path, group: Path | None) -> None:
-    """Start the device's first process and wait for its SSH server."""
+def _launch(order: Order, layers: list[Path], group: Path | None) -> None:
+    """Start the device's first process over these read-only layers, topmost first; wait for its SSH server."""
     # A new id for each time it is switched on, as on a real machine; the host's would never change.
     boot_id = order.folder / "boot_id"
     write_atomically(boot_id, f"{uuid.uuid4()}\n".encode())
@@ -104,7 +109,7 @@ def _launch(order: Order, tree: Path, group: Path | None) -> None:
         "/bin/sh",
         str(_BOOT_SCRIPT),
         str(order.folder),
-        str(tree),
+        ":".join(map(str, layers)),
         order.name,
         str(order.port),
         order.machine.cpu,

@@ -16,6 +16,7 @@ from edgekit.core.tflite.facts import (
     operator_table,
     parameter_count,
 )
+from edgekit.core.tflite.gpu_rules import gpu_findings
 from edgekit.core.tflite.model import Graph, parse_model, read_model
 
 _BYTES = {"float32": 4, "int32": 4, "int64": 8, "float16": 2, "int16": 2, "float64": 8, "complex64": 8}
@@ -34,6 +35,7 @@ def facts(path: str) -> dict[str, Any]:
         ],
         "dtypes": sorted({tensor.dtype for tensor in model.main.tensors}),
         "hybrid_ops": _hybrid_ops(model.main),
+        "gpu_findings": [finding.as_json() for finding in gpu_findings(model)],
         "open_shapes": [tensor.name for tensor in model.main.tensors if tensor.is_dynamic],
         "activation_bytes": max(map(_peak_activation_bytes, model.graphs)),
         "has_float_weights": has_float_weights(model),

@@ -17,6 +17,7 @@ from edgekit.core.device_entry import DeviceEntry
 from edgekit.core.errors import InputError, UsageError
 from edgekit.core.events import OnEvent, ignore
 from edgekit.core.measurement import Evaluation, Measurement, Plan
+from edgekit.core.metric import Labels, Metric
 from edgekit.core.preprocessing import Preprocessing
 from edgekit.core.target import Target
 from edgekit.data import load_dataset
@@ -43,6 +44,7 @@ def compile(  # noqa: A001 -- the field's word, and the module's name keeps it a
     calibration_data: Data | None = None,
     train_data: Dataset | str | None = None,
     eval_data: Dataset | str | None = None,
+    metric: str = "top1",
     max_drop: float | None = None,
     preprocessing: Preprocessing | None = None,
     output: str | Path | None = None,
@@ -58,7 +60,8 @@ def compile(  # noqa: A001 -- the field's word, and the module's name keeps it a
         calibration_data: typical samples: what `--calibration-data` takes, or an array of shape [samples, ...].
         train_data: samples for recipes that train.
         eval_data: labelled samples that the accuracy is measured on.
-        max_drop: the accuracy budget, 0.01 is one point; needs `eval_data`.
+        metric: what answers are judged by: top1, top5 (any k), f1, mae, mse, rmse, or "module:function".
+        max_drop: the accuracy budget, in the metric's unit: for top-1 0.01 is one point; needs `eval_data`.
         preprocessing: applied to data that is loaded from a file.
         output: the bundle; None makes `<model>-<target>.edgekit` in the working folder.
         seed: of the choice of samples.
@@ -70,13 +73,15 @@ def compile(  # noqa: A001 -- the field's word, and the module's name keeps it a
     Raises:
         EdgekitError: each class says what kind of thing went wrong; see `edgekit.core.errors`.
     """
+    judged = Metric.parse(metric)
     request = CompileRequest(
         model=Path(model),
         target=target if isinstance(target, Target) else load_target(target, project_dir=Path.cwd()),
         recipe=None if recipe is None else load_recipe(recipe, project_dir=Path.cwd()),
-        calibration=_dataset(calibration_data, None, preprocessing),
-        training=_dataset(train_data, None, preprocessing),
-        evaluation=_dataset(eval_data, None, preprocessing),
+        calibration=_dataset(calibration_data, None, preprocessing, judged.labels),
+        training=_dataset(train_data, None, preprocessing, judged.labels),
+        evaluation=_dataset(eval_data, None, preprocessing, judged.labels),
+        metric=judged,
         max_drop=max_drop,
         output=None if output is None else Path(output),
         seed=seed,
@@ -174,28 +179,45 @@ class Device:
         """
         with workspace(self._on_event) as tools:
             subject = self._subject(model, tools)
-            data = _dataset(inputs, None, None)
+            data = _dataset(inputs, None, None, Labels.STORED)
             return measure(self._open(), self.entry, subject, plan=plan or Plan(runtime=""), data=data, tools=tools)
 
     def evaluate(
-        self, x: Data, y: NDArray[Any] | None = None, *, model: str | Path | None = None, timeout_s: float = 3600.0
+        self,
+        x: Data,
+        y: NDArray[Any] | None = None,
+        *,
+        model: str | Path | None = None,
+        metric: str = "top1",
+        timeout_s: float = 3600.0,
     ) -> Evaluation:
         """Measure accuracy over a whole data set.
 
         Args:
             x: samples of shape [samples, ...], or what `--eval-data` takes.
-            y: labels of shape [samples], when `x` is an array.
+            y: labels of shape [samples], or the right values for a metric of values, when `x` is an array.
             model: a bundle or a .tflite; None takes the active release.
+            metric: what answers are judged by, as for `compile`.
             timeout_s: limit for the device's loop.
 
         Raises:
-            InputError: the data does not fit the model.
+            InputError: the data or the metric does not fit the model.
         """
-        data = _dataset(x, y, None)
+        judged = Metric.parse(metric)
+        data = _dataset(x, y, None, judged.labels)
         assert data is not None
         with workspace(self._on_event) as tools:
             subject = self._subject(model, tools)
-            return evaluate(self._open(), self.entry, subject, data, reference=None, timeout_s=timeout_s, tools=tools)
+            return evaluate(
+                self._open(),
+                self.entry,
+                subject,
+                data,
+                metric=judged,
+                reference=None,
+                timeout_s=timeout_s,
+                tools=tools,
+            )
 
     def _subject(self, model: str | Path | None, tools: Workspace) -> Subject:
         client = self._open()
@@ -219,12 +241,13 @@ class Device:
         return self._client
 
 
-def _dataset(x: Data | None, y: NDArray[Any] | None, rule: Preprocessing | None) -> Dataset | None:
+def _dataset(x: Data | None, y: NDArray[Any] | None, rule: Preprocessing | None, kind: Labels) -> Dataset | None:
     if x is None or isinstance(x, Dataset):
         return x
     if isinstance(x, str):
-        return load_dataset(x, rule)
-    if y is not None and np.asarray(y).dtype.kind not in "iu":
+        return load_dataset(x, rule, labels=kind)
+    if y is not None and kind is Labels.CLASSES and np.asarray(y).dtype.kind not in "iu":
         raise InputError(f"labels are of the dtype {np.asarray(y).dtype}", hint="give the class numbers as integers")
-    labels = None if y is None else np.asarray(y, dtype=np.int64)
+    is_real = kind is Labels.VALUES or (y is not None and np.asarray(y).dtype.kind == "f")
+    labels = None if y is None else np.asarray(y, dtype=np.float64 if is_real else np.int64)
     return Dataset(name="array", inputs=(np.asarray(x),), labels=labels)

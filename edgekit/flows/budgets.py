@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgekit.core.measurement import Accuracy, Evaluation, Measurement, Provenance
+from edgekit.core.measurement import Accuracy, Evaluation, Measurement, Provenance, Score
 from edgekit.core.statistics import percentile
 from edgekit.core.target import Budgets
 from edgekit.core.verdict import Outcome, Verdict
@@ -14,17 +14,17 @@ def judge(
     budgets: Budgets,
     *,
     size_bytes: int,
-    reference: Accuracy | None,
-    accuracy: Accuracy | None,
+    reference: Accuracy | Score | None,
+    accuracy: Accuracy | Score | None,
     measurement: Measurement | None,
 ) -> tuple[Verdict, ...]:
     """One verdict for each budget that is set.
 
     Args:
-        budgets: the limits.
+        budgets: the limits; that of the accuracy is held against the metric that was asked for.
         size_bytes: of the artifact.
-        reference: accuracy of the float model.
-        accuracy: of the artifact, best from the device.
+        reference: accuracy of the float model, or its metric where another one than top-1 was asked for.
+        accuracy: the same of the artifact, best from the device.
         measurement: from the device.
     """
     return tuple(_verdicts(budgets, size_bytes, reference, accuracy, measurement))
@@ -34,7 +34,7 @@ def judge_deployed(
     budgets: Budgets,
     *,
     size_bytes: int,
-    host: Accuracy | None,
+    host: Accuracy | Score | None,
     measurement: Measurement | None,
     evaluation: Evaluation | None,
 ) -> tuple[Verdict, ...]:
@@ -42,8 +42,8 @@ def judge_deployed(
     return judge(
         budgets,
         size_bytes=size_bytes,
-        reference=evaluation.reference if evaluation else None,
-        accuracy=(evaluation.accuracy if evaluation else None) or host,
+        reference=(evaluation.reference_score or evaluation.reference) if evaluation else None,
+        accuracy=((evaluation.score or evaluation.accuracy) if evaluation else None) or host,
         measurement=measurement,
     )
 
@@ -51,16 +51,14 @@ def judge_deployed(
 def _verdicts(
     budgets: Budgets,
     size_bytes: int,
-    reference: Accuracy | None,
-    accuracy: Accuracy | None,
+    reference: Accuracy | Score | None,
+    accuracy: Accuracy | Score | None,
     measurement: Measurement | None,
 ) -> Iterator[Verdict]:
     if budgets.flash_bytes is not None:
         yield _held("flash_bytes", size_bytes, budgets.flash_bytes, "size of the artifact's file")
     if budgets.accuracy_drop is not None:
-        drop = None if reference is None or accuracy is None else reference.value - accuracy.value
-        why = "float model minus artifact on the same samples" if drop is not None else "no labelled evaluation set"
-        yield _held("accuracy_drop", drop, budgets.accuracy_drop, why)
+        yield _drop(reference, accuracy, budgets.accuracy_drop)
     emulated = measurement is not None and measurement.provenance is not Provenance.MEASURED
     if budgets.ram_bytes is not None:
         memory = measurement.memory if measurement else None
@@ -70,6 +68,16 @@ def _verdicts(
     if budgets.latency_p90_ns is not None:
         samples = [time for run in measurement.runs for time in run.samples_ns] if measurement else []
         yield _held("latency_p90_ns", percentile(samples, 90.0), budgets.latency_p90_ns, "p90 of all calls", emulated)
+
+
+def _drop(reference: Accuracy | Score | None, accuracy: Accuracy | Score | None, limit: float) -> Verdict:
+    if reference is None or accuracy is None or isinstance(reference, Score) != isinstance(accuracy, Score):
+        return _held("accuracy_drop", None, limit, "no labelled evaluation set")
+    drop = reference.value - accuracy.value
+    if not isinstance(accuracy, Score):
+        return _held("accuracy_drop", drop, limit, "float model minus artifact on the same samples")
+    why = f"{accuracy.metric}, artifact worse than the float model on the same samples"
+    return _held("metric_drop", -drop if accuracy.lower_is_better else drop, limit, why)
 
 
 def _held(metric: str, value: float | None, limit: float, reason: str, emulated: bool = False) -> Verdict:

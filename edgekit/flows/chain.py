@@ -47,15 +47,13 @@ def _front_end(source_format: str, step_pass: Pass[Any]) -> Pass[Any] | None:
     """The pass that makes something of a format that a step reads; None where it reads it anyway, or nothing does."""
     if source_format in step_pass.accepts:
         return None
+    return next((each for each in front_ends(source_format) if each.emits in step_pass.accepts), None)
+
+
+def front_ends(source_format: str) -> Iterator[Pass[Any]]:
+    """The passes that bring a model of one framework to a format that other passes, or devices, read."""
     candidates: Iterator[Pass[Any]] = map(PASSES.load, PASSES.names())
-    return next(
-        (
-            each
-            for each in candidates
-            if each.is_front_end and source_format in each.accepts and each.emits in step_pass.accepts
-        ),
-        None,
-    )
+    return (each for each in candidates if each.is_front_end and source_format in each.accepts)
 
 
 def check_chain(recipe: Recipe, target: Target, source_format: str) -> None:

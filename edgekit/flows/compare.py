@@ -12,7 +12,8 @@ from edgekit.core.dataset import Dataset, choose
 from edgekit.core.digest import sha256_bytes
 from edgekit.core.errors import InputError, UnsupportedError
 from edgekit.core.events import OnEvent, ignore
-from edgekit.core.paired import drop_interval, signal_to_noise_db
+from edgekit.core.metric import TOP_1, Metric
+from edgekit.core.paired import signal_to_noise_db
 from edgekit.core.target import Target
 from edgekit.core.tflite.accelerators import compatibility
 from edgekit.data import check_against_model
@@ -20,6 +21,7 @@ from edgekit.flows.chain import float_pass
 from edgekit.flows.documents import metrics_document
 from edgekit.flows.metrics import Meter
 from edgekit.flows.reading import Remembering
+from edgekit.flows.scoring import check_metric
 from edgekit.flows.workspace import Workspace, workspace
 from edgekit.passes._base import PassContext
 from edgekit.passes._training import save_arrays
@@ -72,7 +74,7 @@ def layer_errors(
         samples: how many of them are run, every class in its share.
         seed: of that choice.
     """
-    some = data.take(choose(len(data), min(samples, len(data)), seed=seed, labels=data.labels))
+    some = data.take(choose(len(data), min(samples, len(data)), seed=seed, labels=data.class_labels))
     found = tools.isolate.call(
         "edgekit.passes._compare:layer_errors",
         {"reference": str(reference.path), "artifact": str(artifact.path), "inputs": save_arrays(some, tools.work)},
@@ -89,6 +91,7 @@ def compare_models(
     data: Dataset | None,
     *,
     layers: bool = False,
+    metric: Metric = TOP_1,
     on_event: OnEvent = ignore,
 ) -> dict[str, Any]:
     """The document that `edgekit compare --json` prints.
@@ -99,11 +102,14 @@ def compare_models(
         target: for the conversion of a framework's model.
         data: real inputs, with labels for accuracies; None compares sizes and operators only.
         layers: compare layer by layer too.
+        metric: what answers are judged by.
         on_event: listener.
 
     Raises:
-        InputError: the models do not take the same inputs, or layers are asked for without data.
+        InputError: the models do not take the same inputs, or layers or a metric are asked for without data.
     """
+    if data is None and not metric.is_top_1:
+        raise InputError(f"the metric {metric.name} needs labelled data", hint="give some with --data")
     if layers and data is None:
         raise InputError("layers are compared on real inputs", hint="give some with --data")
     with workspace(on_event) as tools:
@@ -116,7 +122,9 @@ def compare_models(
         artifact = _compressed(compressed, tools, reader)
         _check_same_inputs(reference, artifact)
         fitted = None if data is None else check_against_model(data, reference.inputs)
-        meter = Meter(tools=tools, isolate=reader, context=context, evaluation=fitted)
+        if fitted is not None:
+            check_metric(metric, reference.outputs, fitted)
+        meter = Meter(tools=tools, isolate=reader, context=context, evaluation=fitted, metric=metric)
         document: dict[str, Any] = {
             "schema": "edgekit.compare/1",
             "float": _described(reference, float_model, meter),
@@ -191,11 +199,12 @@ def _outputs(reference: Artifact, artifact: Artifact, meter: Meter) -> dict[str,
     if ours is None or theirs is None or ours.shape != theirs.shape:
         return None
     noise = signal_to_noise_db(ours, theirs)
-    counts = meter.pairs(reference, artifact)
-    interval = None if counts is None else drop_interval(counts, confidence=0.975)
+    losses = meter.losses(reference, artifact)
+    interval = None if losses is None else losses.interval(confidence=0.975)
     return {
         "samples": len(ours),
         "snr_db": noise if abs(noise) != float("inf") else None,
         "max_abs_error": float(abs(ours - theirs).max(initial=0.0)),
+        "metric": meter.metric.as_json(),
         "drop": None if interval is None else {"value": interval.value, "ci95": [interval.low, interval.high]},
     }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edgekit import __version__
 from edgekit.bundle.manifest import Compatible, FileEntry, Golden, Manifest
@@ -13,7 +14,7 @@ from edgekit.core.artifact import Artifact
 from edgekit.core.digest import sha256_bytes
 from edgekit.core.errors import InputError, MeasurementError, UnsupportedError
 from edgekit.core.events import OnEvent, ignore
-from edgekit.core.measurement import Accuracy
+from edgekit.core.measurement import Accuracy, Score
 from edgekit.core.recipe import Step, StepMetrics, StepRecord
 from edgekit.core.target import Runtime
 from edgekit.core.verdict import Verdict
@@ -23,6 +24,8 @@ from edgekit.flows.budgets import judge
 from edgekit.flows.chain import lineage
 from edgekit.flows.fit import fit
 from edgekit.flows.golden import record_golden
+from edgekit.flows.gpu import check_gpu, gpu_warnings, has_gpu
+from edgekit.flows.kept_time import TimeRatio, kept_time
 from edgekit.flows.localhost import host_runner
 from edgekit.flows.metrics import Meter, is_measurable, with_metrics
 from edgekit.flows.prepare import Preparation
@@ -46,10 +49,15 @@ class Compilation:
         reference_metrics: what the reference is, None where there is none.
         accuracy_float: of the reference on this computer, None without labels.
         accuracy_artifact: of the artifact on this computer, None without labels.
+        score_float, score_artifact: the same by the metric that was asked for; None for top-1.
         verdicts: one for each budget that is set.
         warnings: what looks wrong but does not have to be.
         budget: the accuracy budget, None for none.
         found: how it was kept.
+        kept_time: what the layers that were kept cost in time on this computer, or why that is not known; None where no
+            layer was kept.
+        gpu: what came of asking and running the GPU delegate, as `edgekit.flows.gpu.check_gpu` tells it; None for a
+            target without one.
     """
 
     source: Artifact
@@ -67,6 +75,10 @@ class Compilation:
     reference_metrics: StepMetrics | None = None
     budget: Budget | None = None
     found: Found | None = None
+    score_float: Score | None = None
+    score_artifact: Score | None = None
+    kept_time: TimeRatio | str | None = None
+    gpu: Mapping[str, Any] | None = None
 
     @property
     def cache_hit(self) -> bool:
@@ -110,6 +122,7 @@ class _Compiler:
             steps, artifacts, records = found.trial.steps, found.trial.artifacts, found.trial.records
         artifact = artifacts[-1]
         runtime = self._check_fit(artifact)
+        gpu = self._check_gpu(artifact)
         golden, files = record_golden(
             artifact,
             made.context.representative or made.evaluation,
@@ -119,6 +132,8 @@ class _Compiler:
         if made.context.representative is None and made.evaluation is None:
             made.warnings.append("SYNTHETIC: the golden inputs are random numbers, as no data was given")
         before, after = self._accuracy(made.reference, meter), self._accuracy(artifact, meter)
+        score_before = None if made.reference is None else meter.score(made.reference)
+        score_after = meter.score(artifact)
         reference_metrics = None
         if all(map(is_measurable, artifacts)):
             records = with_metrics(artifacts, records, meter)
@@ -135,11 +150,15 @@ class _Compiler:
             bundle=bundle,
             accuracy_float=before,
             accuracy_artifact=after,
-            verdicts=self._verdicts(artifact, before, after, found),
+            score_float=score_before,
+            score_artifact=score_after,
+            verdicts=self._verdicts(artifact, score_before or before, score_after or after, found),
             warnings=tuple(made.warnings),
             reference_metrics=reference_metrics,
             budget=self._budget,
             found=found,
+            kept_time=self._kept_time(found, runtime),
+            gpu=gpu,
         )
 
     @property
@@ -147,7 +166,7 @@ class _Compiler:
         request = self._request
         if request.max_drop is None:
             return None
-        return Budget(max_drop=request.max_drop, confidence=request.confidence)
+        return Budget(max_drop=request.max_drop, confidence=request.confidence, metric=request.metric)
 
     def _search(self, meter: Meter) -> Found | None:
         """The variant of the recipe that keeps the accuracy budget, None without a budget."""
@@ -159,7 +178,11 @@ class _Compiler:
         return found
 
     def _verdicts(
-        self, artifact: Artifact, before: Accuracy | None, after: Accuracy | None, found: Found | None
+        self,
+        artifact: Artifact,
+        before: Accuracy | Score | None,
+        after: Accuracy | Score | None,
+        found: Found | None,
     ) -> tuple[Verdict, ...]:
         """The target's and the project's budgets; the accuracy budget of this run takes the place of theirs."""
         judged = judge(
@@ -167,7 +190,15 @@ class _Compiler:
         )
         if found is None:
             return judged
-        return (*(verdict for verdict in judged if verdict.metric != "accuracy_drop"), found.trial.verdict)
+        return (*(verdict for verdict in judged if not verdict.metric.endswith("_drop")), found.trial.verdict)
+
+    def _kept_time(self, found: Found | None, runtime: Runtime) -> TimeRatio | str | None:
+        """What the kept layers cost in time; a compilation without such layers pays nothing for it."""
+        if found is None or found.plain is None:
+            return None
+        made = self._made
+        data = made.evaluation if made.context.representative is None else made.context.representative
+        return kept_time(found.plain, found.trial.artifact, data, runtime=host_runner(runtime.name), tools=self._tools)
 
     def _check_fit(self, artifact: Artifact) -> Runtime:
         verdict = fit(
@@ -185,13 +216,22 @@ class _Compiler:
             )
         return runtime
 
+    def _check_gpu(self, artifact: Artifact) -> dict[str, Any] | None:
+        made = self._made
+        if not has_gpu(self._target, artifact.format):
+            return None
+        data = made.context.representative if made.evaluation is None else made.evaluation
+        timeout_s = self._request.timeout_s
+        found = check_gpu(artifact, data, made.facts(artifact), tools=self._tools, timeout_s=timeout_s)
+        made.warn(gpu_warnings(found), UnsupportedError)
+        return found
+
     def _accuracy(self, artifact: Artifact | None, meter: Meter) -> Accuracy | None:
-        data = self._made.evaluation
-        if artifact is None or data is None or data.labels is None:
+        if artifact is None:
             return None
-        if not classifies(artifact.outputs):
+        data, is_top_1 = self._made.evaluation, self._request.metric.is_top_1
+        if is_top_1 and data is not None and data.labels is not None and not classifies(artifact.outputs):
             self._note_no_classes(artifact)
-            return None
         return meter.accuracy(artifact)
 
     def _note_no_classes(self, artifact: Artifact) -> None:

@@ -10,7 +10,7 @@ from edgekit.core.device_entry import DeviceEntry
 from edgekit.core.events import Event, OnEvent, ignore
 from edgekit.core.units import format_bytes
 from edgekit.device.connect import connect
-from edgekit.emulators import emulators
+from edgekit.emulators import default_cache_dir, emulators, has_software_gpu, software_gpu_missing
 from edgekit.passes._base import tool_version
 
 _EXTRAS = {
@@ -58,7 +58,22 @@ def examine_host() -> list[Finding]:
                 remedy="; ".join(dict.fromkeys(item.remedy for item in missing)) or None,
             )
         )
-    return findings
+    return [*findings, _software_gpu()]
+
+
+def _software_gpu() -> Finding:
+    lacks = software_gpu_missing()
+    here = has_software_gpu(default_cache_dir())
+    return Finding(
+        what="software GPU: runs GPU delegates, for their answers",
+        ok=here or not lacks,
+        fact="in the cache"
+        if here
+        else f"lacks {', '.join(item.what for item in lacks)}"
+        if lacks
+        else "fetched when a target with a GPU first needs it, 32 MB",
+        remedy="; ".join(dict.fromkeys(item.remedy for item in lacks)) or None,
+    )
 
 
 def examine_device(entry: DeviceEntry, runtimes: Sequence[str], *, on_event: OnEvent = ignore) -> list[Finding]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from edgekit.core.device_entry import DeviceEntry, Provenance
+from edgekit.core.digest import sha256_file
 from edgekit.core.errors import ConfigurationError, UnsupportedError
 from edgekit.core.events import Event, OnEvent, ignore
 from edgekit.core.target import Target
+from edgekit.device import wheels
+from edgekit.device.provision import wheel_files
 from edgekit.emulators import (
     EmulatedDevice,
     MachineSpec,
@@ -18,6 +22,7 @@ from edgekit.emulators import (
     list_devices,
     prune,
     read_record,
+    user_land,
 )
 from edgekit.flows.inventory import inventory
 
@@ -45,19 +50,11 @@ def bring_up(
     Raises:
         UnsupportedError: the target cannot be emulated, or the backend not here.
         ConfigurationError: the inventory has another device of this name.
+        NetworkError: the wheels of a runtime that comes with its system are not cached and cannot be downloaded.
     """
-    if target.emulator is None:
-        raise UnsupportedError(f"{target.name} has no [emulator] section", hint="edgekit targets shows which ones have")
-    spec = target.emulator
-    machine = MachineSpec(
-        target=target.name,
-        cpu=spec.cpu,
-        cores=spec.cores,
-        ram_bytes=spec.ram_bytes,
-        disk_bytes=disk_bytes or spec.disk_bytes,
-        model=spec.model,
-        debian_suite=spec.suite,
-    )
+    machine = machine_of(target)
+    if disk_bytes is not None:
+        machine = replace(machine, disk_bytes=disk_bytes)
     name = name or target.name.replace("_", "-")
     devices = inventory()
     known = devices.entries().get(name)
@@ -69,6 +66,8 @@ def bring_up(
     else:
         chosen = emulator(backend)
         reason = f"{chosen.backend}: {chosen.summary}"
+    if chosen.preinstalls:
+        machine = with_runtimes(machine, target, on_event=on_event)
     device = chosen.up(
         machine,
         name=name,
@@ -89,6 +88,38 @@ def bring_up(
         )
     )
     return device, reason
+
+
+def machine_of(target: Target) -> MachineSpec:
+    """The machine that a target's [emulator] section describes, without any runtime.
+
+    Raises:
+        UnsupportedError: it has no such section.
+    """
+    if target.emulator is None:
+        raise UnsupportedError(f"{target.name} has no [emulator] section", hint="edgekit targets shows which ones have")
+    spec = target.emulator
+    return MachineSpec(
+        target=target.name,
+        cpu=spec.cpu,
+        cores=spec.cores,
+        ram_bytes=spec.ram_bytes,
+        disk_bytes=spec.disk_bytes,
+        model=spec.model,
+        debian_suite=spec.suite,
+    )
+
+
+def with_runtimes(machine: MachineSpec, target: Target, *, on_event: OnEvent = ignore) -> MachineSpec:
+    """The machine with the wheels of the runtimes that come with its system.
+
+    Raises:
+        UnsupportedError: there are no such wheels, or no compiler for the native runner.
+        NetworkError: they are not cached and cannot be downloaded.
+    """
+    names = target.emulator.runtimes if target.emulator else ()
+    files = [file for name in names for file in wheel_files(wheels.plan(name, user_land(machine)), on_event=on_event)]
+    return replace(machine, wheels={str(file.resolve()): sha256_file(file) for file in files})
 
 
 def take_down(name: str) -> None:

@@ -12,7 +12,8 @@ from edgekit.core.dataset import Dataset
 from edgekit.core.device_entry import DeviceEntry
 from edgekit.core.errors import DeviceError
 from edgekit.core.events import OnEvent, ignore
-from edgekit.core.measurement import Accuracy, Evaluation, Provenance
+from edgekit.core.measurement import Accuracy, Evaluation, Provenance, Score
+from edgekit.core.metric import TOP_1, Labels, Metric
 from edgekit.core.target import Target
 from edgekit.data import check_against_model
 from edgekit.device.client import DeviceClient, RunOptions
@@ -23,6 +24,7 @@ from edgekit.flows.localhost import host_runner
 from edgekit.flows.profile import provenance_of
 from edgekit.flows.runtime import ensure_runtime
 from edgekit.flows.samples import model_inputs
+from edgekit.flows.scoring import check_metric, score
 from edgekit.flows.subject import Subject, active_on, from_file
 from edgekit.flows.workspace import Workspace, workspace
 
@@ -33,6 +35,7 @@ def evaluate_model(
     target: Target,
     data: Dataset,
     *,
+    metric: Metric = TOP_1,
     reference: Path | None = None,
     timeout_s: float = 3600.0,
     offline: bool = False,
@@ -45,6 +48,7 @@ def evaluate_model(
         entry: the device.
         target: its kind.
         data: preprocessed samples, with labels for an accuracy.
+        metric: what answers are judged by.
         reference: a float `.tflite` to compare with.
         timeout_s: limit for the device's loop over the data set.
         offline: download nothing.
@@ -54,10 +58,20 @@ def evaluate_model(
         subject = active_on(device) if model is None else from_file(model, target, tools)
         ensure_runtime(device, subject.runtime, offline=offline, tools=tools)
         subject.stage(device, tools)
-        compared = None
+        compared: tuple[Accuracy | None, Score | None] = (None, None)
         if reference is not None:
-            compared = _on_host(from_file(reference, target, tools), data, tools)
-        return subject, evaluate(device, entry, subject, data, reference=compared, timeout_s=timeout_s, tools=tools)
+            compared = _on_host(from_file(reference, target, tools), data, metric, tools)
+        return subject, evaluate(
+            device,
+            entry,
+            subject,
+            data,
+            metric=metric,
+            reference=compared[0],
+            reference_score=compared[1],
+            timeout_s=timeout_s,
+            tools=tools,
+        )
 
 
 def evaluate(
@@ -69,14 +83,17 @@ def evaluate(
     reference: Accuracy | None,
     timeout_s: float,
     tools: Workspace,
+    metric: Metric = TOP_1,
+    reference_score: Score | None = None,
 ) -> Evaluation:
     """Evaluate a subject that the device has.
 
     Raises:
-        InputError: the data does not fit the model.
+        InputError: the data or the metric does not fit the model.
         DeviceError: the model crashed on the device.
     """
     data = check_against_model(data, subject.inputs)
+    check_metric(metric, subject.outputs, data)
     inputs = model_inputs(data, subject.inputs)
     tools.tell("evaluate", f"running {len(data)} samples on {entry.name}")
     result = device.evaluate(
@@ -93,8 +110,10 @@ def evaluate(
         device=entry.name,
         artifact_digest=subject.digest,
         dataset_digest=data.digest,
-        accuracy=accuracy(outputs[0], data, provenance=provenance) if subject.is_classifier else None,
+        accuracy=_accuracy(outputs[0], subject, data, metric, provenance),
         reference=reference,
+        score=score(metric, outputs, subject.outputs, data, provenance=provenance, tools=tools),
+        reference_score=reference_score,
         agreement=None if compared is None else compared.share,
         identical_outputs=None if compared is None else compared.identical,
         max_abs_difference=None if compared is None else compared.max_abs_difference,
@@ -129,11 +148,25 @@ def _fits(found: tuple[int, ...], declared: tuple[int, ...]) -> bool:
     return len(found) == len(declared) and all(b in (-1, a) for a, b in zip(found, declared, strict=True))
 
 
-def _on_host(subject: Subject, data: Dataset, tools: Workspace) -> Accuracy | None:
+def _on_host(subject: Subject, data: Dataset, metric: Metric, tools: Workspace) -> tuple[Accuracy | None, Score | None]:
     data = check_against_model(data, subject.inputs)
-    if not subject.is_classifier:
-        return None
+    check_metric(metric, subject.outputs, data)
+    if not subject.is_classifier and metric.is_top_1:
+        return None, None
     outputs = localhost.outputs(
         subject.artifact(), model_inputs(data, subject.inputs), runtime=host_runner(subject.runtime), tools=tools
     )
-    return accuracy(outputs[0], data, provenance=Provenance.MEASURED)
+    measured = Provenance.MEASURED
+    return (
+        _accuracy(outputs[0], subject, data, metric, measured),
+        score(metric, outputs, subject.outputs, data, provenance=measured, tools=tools),
+    )
+
+
+def _accuracy(
+    outputs: NDArray[Any], subject: Subject, data: Dataset, metric: Metric, provenance: Provenance
+) -> Accuracy | None:
+    """Top-1, where the labels are classes and the model answers with them."""
+    if metric.labels is not Labels.CLASSES or not subject.is_classifier:
+        return None
+    return accuracy(outputs, data, provenance=provenance)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from edgekit.core.paired import Pairs, drop_interval
+from edgekit.core.paired import CONFIDENCE, Losses, Pairs
 from edgekit.core.recipe import StepMetrics
 from edgekit.core.target import Target
 
@@ -27,32 +27,35 @@ class Weighed:
     """A model at one point of the chain.
 
     Attributes:
-        metrics: of the .tflite that it would be shipped as.
+        metrics: of what it would be shipped as.
         mac_dtypes: multiply-accumulates by the type of the activations that they read.
+        format: of what it would be shipped as.
     """
 
     metrics: StepMetrics
     mac_dtypes: Mapping[str, int]
+    format: str = "tflite"
 
 
 def gain(
-    before: Weighed, after: Weighed, target: Target, *, answers: Pairs | None = None, converts: bool = False
+    before: Weighed, after: Weighed, target: Target, *, answers: Losses | None = None, converts: bool = False
 ) -> str:
     """One line on what a step gained.
 
     Args:
         before, after: the model on both sides of the step.
         target: where it will run.
-        answers: of the model before (first) and after (second) on the evaluation set, None without labels.
-        converts: the step makes a .tflite of something else, so that it cannot be left out.
+        answers: what the model after the step lost against the one before on the evaluation set, None without labels.
+        converts: the step makes something that can be run of something else, so that it cannot be left out.
     """
     gained = [
         *_smaller(before.metrics, after.metrics),
         *_leaner(before.metrics, after.metrics),
         *_faster(before, after, target),
     ]
-    if answers is not None and (bounds := drop_interval(answers)).high < 0:
-        gained.append(f"more accurate by {-bounds.value * 100:.2f} points")
+    if answers is not None and answers.interval(confidence=CONFIDENCE).high < 0:
+        word = "more accurate" if isinstance(answers, Pairs) else "better"
+        gained.append(f"{word} by {answers.amount(-answers.drop)}")
     paid = _larger(before.metrics, after.metrics)
     if not gained and converts:
         return "; ".join([CONVERTS, *paid])
@@ -97,7 +100,7 @@ def _leaner(before: StepMetrics, after: StepMetrics) -> Iterator[str]:
 
 def _faster(before: Weighed, after: Weighed, target: Target) -> Iterator[str]:
     """A narrower type of the activations is faster where the runtime has kernels for it."""
-    runtime = target.runtime_for("tflite")
+    runtime = target.runtime_for(after.format)
     for dtype in _FAST_TYPES:
         new = _share(after.mac_dtypes, dtype)
         if runtime is None or dtype not in runtime.dtypes or new <= _share(before.mac_dtypes, dtype) + _NOTICEABLE:

@@ -30,7 +30,8 @@ _DELEGATE = "gpu"
 _SOFTWARE = "adapterType=CPU"
 _SAMPLES = 16
 _TOLERANCE = 0.01
-"""Of the largest output of the CPU: some steps of int8, and fifty times what float kernels were seen to differ."""
+"""Of the largest output of the CPU: some steps of int8, and five times the most that a right float net was seen to
+differ (0.2 %, a keyword net; most differ by less than 0.001 %)."""
 
 
 def has_gpu(target: Target, artifact_format: str) -> bool:
@@ -113,11 +114,11 @@ def gpu_facts(document: dict[str, Any]) -> list[str]:
     if not document["ran"]:
         return []
     whole = "the whole model" if document["fully_accelerated"] else "part of the model, the rest by the CPU"
+    samples = f"{document['samples']} {document['data']} samples"
     share = "" if document["agreement"] is None else f", the same class for {document['agreement']:.0%}"
     return [
         f"GPU delegate: {whole}, on {document['adapter']}",
-        f"GPU delegate: at most {document['max_abs_difference']:.3g} from the CPU on {document['samples']} "
-        f"{document['data']} samples{share}; answers only, no speed",
+        f"GPU delegate: at most {document['max_abs_difference']:.3g} from the CPU on {samples}{share}; no speed",
     ]
 
 

@@ -11,12 +11,12 @@ from edgekit.core.errors import UnsupportedError
 from edgekit.core.events import OnEvent, ignore
 from edgekit.core.factory import Factory
 from edgekit.core.target import Target
-from edgekit.flows.chain import float_pass
-from edgekit.flows.fit import fit
+from edgekit.flows.chain import float_pass, front_ends
+from edgekit.flows.fit import Fit, fit
 from edgekit.flows.formats import RUNNERS, facts_of
 from edgekit.flows.loading import load_model
 from edgekit.flows.workspace import Workspace, workspace
-from edgekit.passes._base import PassContext
+from edgekit.passes._base import Pass, PassContext
 
 
 def inspect_model(
@@ -28,8 +28,8 @@ def inspect_model(
 ) -> dict[str, Any]:
     """Facts of a model as the document that `edgekit inspect --json` prints.
 
-    A model of a framework is converted to a float .tflite for its operators and multiply-accumulates, so the verdicts
-    speak of that artifact.
+    A model of a framework is converted to a float artifact for its operators and multiply-accumulates, so the verdicts
+    speak of that artifact; where a target does not run it, of the one that a front end makes, if the target runs that.
 
     Args:
         model: file or folder, or the function that builds a PyTorch module.
@@ -42,12 +42,10 @@ def inspect_model(
     """
     with workspace(on_event) as tools:
         source, warnings = load_model(model, tools, input_shape=input_shape)
-        artifact = source if source.format in RUNNERS else _converted(source, targets[0], tools)
+        forms = _Forms(source, targets[0], tools)
+        artifact = forms.first
         facts = facts_of(artifact, tools.isolate)
-    verdicts = {
-        target.name: fit(facts, artifact_format=artifact.format, size_bytes=artifact.size_bytes, target=target)
-        for target in targets
-    }
+        verdicts = {target.name: _verdict(target, forms, tools) for target in targets}
     return {
         "schema": "edgekit.inspect/1",
         "path": str(model),
@@ -68,22 +66,48 @@ def inspect_model(
     }
 
 
-def _converted(source: Artifact, target: Target, tools: Workspace) -> Artifact:
-    converter = float_pass(source.format)
-    if converter is None:
-        raise UnsupportedError(
-            f"no pass turns {source.format} into something that runs", hint="write one: docs/guide/add-to-passes.md"
-        )
-    tools.tell("convert", f"converting to .{converter.emits}, to see its operators")
-    context = PassContext(
-        isolate=tools.isolate,
-        cache=tools.cache,
-        work=tools.work,
-        target=target,
-        representative=None,
-        timeout_s=1800.0,
-        user_isolate=tools.user_isolate,
-    )
-    artifact: Artifact
-    artifact, _ = converter.run(source, {}, context)
-    return artifact
+class _Forms:
+    """The float artifacts that a model is judged as, each made when a target first asks for it."""
+
+    def __init__(self, source: Artifact, target: Target, tools: Workspace) -> None:
+        self._source, self._target, self._tools = source, target, tools
+        self._made: dict[str, Artifact] = {}
+        self.first = source if source.format in RUNNERS else self._converted(float_pass(source.format))
+
+    def for_target(self, target: Target) -> Artifact:
+        """What the target runs, else the first form."""
+        if target.runtime_for(self.first.format) is not None:
+            return self.first
+        suiting = (each for each in front_ends(self._source.format) if target.runtime_for(each.emits) is not None)
+        front_end = next(suiting, None)
+        return self.first if front_end is None else self._converted(front_end)
+
+    def _converted(self, converter: Pass[Any] | None) -> Artifact:
+        if converter is None:
+            raise UnsupportedError(
+                f"no pass turns {self._source.format} into something that runs",
+                hint="write one: docs/guide/add-to-passes.md",
+            )
+        if converter.name not in self._made:
+            tools = self._tools
+            tools.tell("convert", f"converting to .{converter.emits}, to see its operators")
+            context = PassContext(
+                isolate=tools.isolate,
+                cache=tools.cache,
+                work=tools.work,
+                target=self._target,
+                representative=None,
+                timeout_s=1800.0,
+                user_isolate=tools.user_isolate,
+            )
+            self._made[converter.name], _ = converter.run(self._source, {}, context)
+        return self._made[converter.name]
+
+
+def _verdict(target: Target, forms: _Forms, tools: Workspace) -> Fit:
+    try:
+        artifact = forms.for_target(target)
+    except UnsupportedError as refusal:
+        return Fit(target=target.name, ok=False, reasons=(str(refusal),))
+    facts = facts_of(artifact, tools.isolate)
+    return fit(facts, artifact_format=artifact.format, size_bytes=artifact.size_bytes, target=target)

@@ -82,6 +82,7 @@ class Meter:
                 score=self.score(artifact),
             ),
             mac_dtypes=facts["mac_dtypes"],
+            format=shipped.format,
         )
 
     def facts(self, shipped: Artifact) -> dict[str, Any]:

@@ -10,12 +10,12 @@ from typing import Any
 from edgekit.core.artifact import Artifact
 from edgekit.core.errors import UnsupportedError, UsageError
 from edgekit.core.events import OnEvent, ignore
-from edgekit.core.measurement import Accuracy
+from edgekit.core.measurement import Accuracy, Score
 from edgekit.core.paired import signal_to_noise_db
 from edgekit.core.recipe import Step
 from edgekit.core.registry import PASSES
 from edgekit.flows.compare import layer_errors
-from edgekit.flows.documents import accuracy_document
+from edgekit.flows.documents import accuracy_document, metric_document
 from edgekit.flows.metrics import Meter
 from edgekit.flows.prepare import Preparation
 from edgekit.flows.request import CompileRequest
@@ -46,12 +46,13 @@ class Sensitivity:
 
     Attributes:
         layer: the layer.
-        accuracy: of the model, None without labels.
-        drop: accuracy of the float model minus that one, None without labels.
+        accuracy: of the model, None without class labels.
+        drop: what the model lost against the float model, in the metric's unit; None without labels.
         snr_db: signal to noise of the model's first output against the float model's; None without evaluation data
             and for no noise at all.
         tensor_snr_db: signal to noise of the layer's own output in the model with every layer in int8, which carries
             the noise of the layers before it; None where the tensor has no counterpart.
+        score: the metric that was asked for, None for top-1.
     """
 
     layer: Layer
@@ -59,13 +60,16 @@ class Sensitivity:
     drop: float | None
     snr_db: float | None
     tensor_snr_db: float | None
+    score: Score | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The ranking's entry in a document."""
+        found = self.accuracy or self.score
         return {
             **asdict(self.layer),
             "accuracy": None if self.accuracy is None else self.accuracy.value,
-            "n": None if self.accuracy is None else self.accuracy.n,
+            "metric": None if self.score is None else self.score.value,
+            "n": None if found is None else found.n,
             "drop": self.drop,
             "snr_db": self.snr_db,
             "tensor_snr_db": self.tensor_snr_db,
@@ -101,6 +105,7 @@ def rank_layers(request: CompileRequest, on_event: OnEvent = ignore) -> dict[str
             "recipe": made.recipe.name,
             "pass": steps[place].pass_name,
             "accuracy": {"float": accuracy_document(meter.accuracy(made.reference))},
+            "metric": metric_document({"float": meter.score(made.reference)}),
             "sensitivity": [entry.as_json() for entry in ranking],
             "warnings": made.warnings,
         }
@@ -155,7 +160,7 @@ def rank(artifact: Artifact, step: Step, meter: Meter, *, reference: Artifact | 
         meter.tools.tell("sensitivity", f"only {layer.name} in int8", done=place, total=len(found))
         others = [other.name for other in found if other.name != layer.name]
         variant = _quantized(artifact, step, others, meter)
-        outputs, answers = meter.outputs(variant), meter.pairs(reference, variant)
+        outputs, losses = meter.outputs(variant), meter.losses(reference, variant)
         snr_db = None
         if outputs is not None and float_outputs is not None:
             snr_db = signal_to_noise_db(float_outputs, outputs)
@@ -163,9 +168,10 @@ def rank(artifact: Artifact, step: Step, meter: Meter, *, reference: Artifact | 
             Sensitivity(
                 layer=layer,
                 accuracy=meter.accuracy(variant),
-                drop=None if answers is None else answers.drop,
+                drop=None if losses is None else losses.drop,
                 snr_db=_finite(snr_db),
                 tensor_snr_db=_finite(noise.get(layer.name)),
+                score=meter.score(variant),
             )
         )
     return tuple(sorted(ranked, key=_order))

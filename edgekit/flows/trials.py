@@ -9,8 +9,9 @@ from typing import Any
 from edgekit.core.artifact import Artifact
 from edgekit.core.digest import sha256_json
 from edgekit.core.events import Event
-from edgekit.core.measurement import Accuracy
-from edgekit.core.paired import CONFIDENCE, Pairs, drop_interval, drop_verdict, judge_drop, provable
+from edgekit.core.measurement import Accuracy, Score
+from edgekit.core.metric import TOP_1, Metric
+from edgekit.core.paired import CONFIDENCE, Losses, drop_verdict, judge_drop
 from edgekit.core.recipe import Recipe, Step, StepRecord
 from edgekit.core.registry import PASSES
 from edgekit.core.verdict import Outcome, Verdict
@@ -26,12 +27,14 @@ class Budget:
     """How much accuracy may be lost.
 
     Attributes:
-        max_drop: accuracy of the float model minus that of the artifact, 0 to 1.
+        max_drop: how much worse than the float model the artifact may be, in the metric's unit; top-1 runs 0 to 1.
         confidence: one-sided; how sure it has to be. 0.5 takes the drop as it was observed.
+        metric: what may not be lost.
     """
 
     max_drop: float
     confidence: float = CONFIDENCE
+    metric: Metric = TOP_1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,18 +46,20 @@ class Trial:
         settings: what was chosen, e.g. {"prune.sparsity": 0.9, "cluster": "left out"}.
         artifacts: the source, then one a step.
         records: one a step.
-        accuracy: top-1 on the evaluation set.
-        pairs: right and wrong answers of the float model (first) and of the variant (second).
+        accuracy: top-1 on the evaluation set; None where the metric does not take classes.
+        losses: of the variant against the float model.
         verdict: the drop held against the budget.
+        score: the metric of the budget, None for top-1.
     """
 
     steps: tuple[Step, ...]
     settings: Mapping[str, Any]
     artifacts: tuple[Artifact, ...]
     records: tuple[StepRecord, ...]
-    accuracy: Accuracy
-    pairs: Pairs
+    accuracy: Accuracy | None
+    losses: Losses
     verdict: Verdict
+    score: Score | None = None
 
     @property
     def artifact(self) -> Artifact:
@@ -68,10 +73,11 @@ class Trial:
             "steps": [step.pass_name for step in self.steps],
             "size_bytes": self.artifact.size_bytes,
             "zip_bytes": self.artifact.zip_bytes,
-            "accuracy": self.accuracy.value,
-            "n": self.accuracy.n,
-            "drop": self.pairs.drop,
-            "drop_bound": drop_interval(self.pairs, confidence=confidence).high,
+            "accuracy": None if self.accuracy is None else self.accuracy.value,
+            "metric": None if self.score is None else self.score.value,
+            "n": self.losses.n,
+            "drop": self.losses.drop,
+            "drop_bound": self.losses.interval(confidence=confidence).high,
             "outcome": str(self.verdict.outcome),
             "sha256": self.artifact.digest,
         }
@@ -106,9 +112,7 @@ class Bench:
         """
         if self.goes_by_observation:
             return False
-        accuracy = self.meter.accuracy(self.reference)
-        assert accuracy is not None
-        return provable(accuracy.correct, accuracy.n, self.budget.max_drop, confidence=self.budget.confidence)
+        return self.outcome(self.reference) is Outcome.PASS
 
     def holds(self, trial: Trial) -> bool:
         """Whether a trial counts as within the budget."""
@@ -132,17 +136,18 @@ class Bench:
         words = ", ".join(f"{name} {_short(value)}" for name, value in settings.items()) or "the recipe as it is"
         self.meter.tools.tell("budget", f"trial {len(self.trials) + 1}: {words}")
         artifacts, records = self.chain(steps)
-        accuracy, answers = self.meter.accuracy(artifacts[-1]), self.meter.pairs(self.reference, artifacts[-1])
-        assert accuracy is not None
-        assert answers is not None
+        losses = self._losses(artifacts[-1])
         trial = Trial(
             steps=tuple(steps),
             settings=dict(settings),
             artifacts=artifacts,
             records=records,
-            accuracy=accuracy,
-            pairs=answers,
-            verdict=drop_verdict(answers, self.budget.max_drop, confidence=self.budget.confidence),
+            accuracy=self.meter.accuracy(artifacts[-1]),
+            losses=losses,
+            verdict=drop_verdict(
+                losses, self.budget.max_drop, confidence=self.budget.confidence, metric=self.budget.metric
+            ),
+            score=self.meter.score(artifacts[-1]),
         )
         self._known[key] = trial
         self.trials.append(trial)
@@ -150,9 +155,12 @@ class Bench:
 
     def outcome(self, artifact: Artifact) -> Outcome:
         """How one artifact stands to the budget."""
-        answers = self.meter.pairs(self.reference, artifact)
-        assert answers is not None
-        return judge_drop(answers, self.budget.max_drop, confidence=self.budget.confidence)
+        return judge_drop(self._losses(artifact), self.budget.max_drop, confidence=self.budget.confidence)
+
+    def _losses(self, artifact: Artifact) -> Losses:
+        losses = self.meter.losses(self.reference, artifact)
+        assert losses is not None
+        return losses
 
 
 def run_steps(

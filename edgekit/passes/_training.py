@@ -19,7 +19,7 @@ from edgekit.passes._base import Pass, PassContext, PassResult
 if TYPE_CHECKING:
     from edgekit.core.dataset import Dataset
 
-_FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
+FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class TrainingParams:
     Attributes:
         epochs: passes over the training data, at most.
         batch_size: samples of one step.
-        optimizer: tf_keras' optimizer of that name, its other settings as they come.
+        optimizer: the framework's optimizer of that name, its other settings as they come.
         learning_rate: of the optimizer.
         seed: of the order of the samples, of dropout and of new weights.
         validation_split: share of the training samples, chosen by the seed, that is held back to watch the loss.
@@ -39,8 +39,9 @@ class TrainingParams:
             logits where the model ends without softmax or sigmoid) and the mean squared error of the inputs, as for an
             autoencoder, without labels.
         loop: `package.module:function` of the user that trains instead of the built-in loop; called with the compiled
-            model, x (list of arrays), y (array or None), callbacks (list) and the parameters as a dict, in a process
-            that can import from the working folder.
+            model, x (list of arrays), y (array or None), callbacks (list; for PyTorch the module in training mode and
+            `edgekit.passes._torch.fitting.Hooks`) and the parameters as a dict, in a process that can import from the
+            working folder.
     """
 
     epochs: int = 3
@@ -154,7 +155,7 @@ def _check(pass_name: str, params: TrainingParams) -> None:
         ("seed", not 0 <= params.seed < 2**31, "take 0 up to 2147483647"),
         (
             "loop",
-            bool(params.loop) and not _FUNCTION.fullmatch(params.loop),
+            bool(params.loop) and not FUNCTION.fullmatch(params.loop),
             'name a function as in "package.module:function", or leave it out',
         ),
     ):

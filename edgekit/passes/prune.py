@@ -9,6 +9,7 @@ from typing import Literal
 
 from edgekit.core.errors import ConfigurationError
 from edgekit.passes._keras.kernels import check_pattern
+from edgekit.passes._pruning import check_schedule, check_shares
 from edgekit.passes._training import TrainingParams, TrainingPass
 
 _UNSTRUCTURED = "unstructured"
@@ -62,27 +63,12 @@ class Prune(TrainingPass[PruneParams]):
     function = "edgekit.passes._keras.pruning:prune"
 
     def _check(self, params: PruneParams) -> None:
-        shares = {"sparsity": params.sparsity, "initial_sparsity": params.initial_sparsity}
-        shares |= {f"layers[{name!r}]": value for name, value in params.layers.items()}
-        shares |= {f"types[{name!r}]": value for name, value in params.types.items()}
-        for name, share in shares.items():
-            if not 0 <= share < 1:
-                raise ConfigurationError(
-                    f"{self.name}.{name} is {share!r}", hint="take a share from 0 up to 1, 1 excluded: 0.8 is a lot"
-                )
-        for name, is_wrong, hint in (
-            ("begin", not 0 <= params.begin < 1, "take a share of the training from 0 up to 1"),
-            ("end", not params.begin < params.end <= 1, "take a share of the training after begin, 1 at most"),
-            ("frequency", params.frequency < 1, "cut every 1 or more steps"),
-            ("power", not 0 < params.power <= 100, "take 3 for a quick start that slows down, 1 for a straight line"),
-            (
-                "block_size",
-                len(params.block_size) != 2 or any(not 1 <= size <= 1024 for size in params.block_size),
-                "take height and width, such as [4, 1]",
-            ),
-        ):
-            if is_wrong:
-                raise ConfigurationError(f"{self.name}.{name} is {getattr(params, name)!r}", hint=hint)
+        check_shares(self.name, params, "sparsity", "initial_sparsity")
+        check_schedule(self.name, params)
+        if len(params.block_size) != 2 or any(not 1 <= size <= 1024 for size in params.block_size):
+            raise ConfigurationError(
+                f"{self.name}.block_size is {params.block_size!r}", hint="take height and width, such as [4, 1]"
+            )
         check_pattern(f"{self.name}.layers", params.layers)
         check_pattern(f"{self.name}.skip", params.skip)
         self._check_pattern(params)

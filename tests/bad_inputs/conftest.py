@@ -19,10 +19,11 @@ from edgekit.sources._base import load_source
 from tests.fakes.scripted_agent import PRELUDE
 from tests.fakes.ssh_server import USER, Behaviour, FakeSshServer, make_key
 from tests.models import tflite_files
+from tests.models.command import warm_child
 from tests.models.fixtures import framework_models, isolate
 from tests.unit.cli.conftest import make_cli, tiny_disk
 
-__all__ = ["framework_models", "isolate", "tiny_disk"]
+__all__ = ["framework_models", "isolate", "tiny_disk", "warm_child"]
 
 SCRIPTED = '''"""An agent that follows a script: a transport for the tests."""
 
@@ -98,7 +99,9 @@ class Command:
 
 
 @pytest.fixture
-def edgekit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+def edgekit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], warm_child: None
+) -> Command:
     """The command line, with folders of its own."""
     folder = tmp_path / "folder of the command"
     folder.mkdir()

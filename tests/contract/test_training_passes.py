@@ -16,13 +16,13 @@ from edgekit.core.events import Event
 from edgekit.core.isolation import Isolate
 from edgekit.core.registry import PASSES
 from edgekit.passes._training import TrainingParams, TrainingPass
-from tests.contract.pass_cases import NAMES, context, model_of
+from tests.contract.pass_cases import READING, context, model_of
 from tests.models import frameworks
 from tests.models.fixtures import framework_models
 
 __all__ = ["context", "framework_models"]
 
-TRAINING = [name for name in NAMES if PASSES.load(name).needs_training]
+TRAINING = [name for name in READING if PASSES.load(name).needs_training]
 SHORT = {"epochs": 1, "batch_size": 8}
 each_training_pass = pytest.mark.parametrize("name", TRAINING)
 

@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from edgekit import emulators
 from edgekit.config.targets import load_target
 from edgekit.core.device_entry import DeviceEntry, Provenance
+from edgekit.core.errors import DeadlineError, NetworkError, UnsupportedError
 from edgekit.device.inventory import Inventory
-from edgekit.emulators import EmulatedDevice, Emulator, MachineSpec, emulator
+from edgekit.emulators import EmulatedDevice, Emulator, MachineSpec, VulkanDriver, emulator
 
 Edgekit = Callable[..., dict[str, Any]]
 
@@ -54,6 +56,15 @@ def entry_for(device: EmulatedDevice, *, target: str | None = None) -> DeviceEnt
         identity_file=device.identity_file,
         emulator=device.backend,
     )
+
+
+@pytest.fixture(scope="session")
+def software_gpu(cache_dir: Path) -> VulkanDriver:
+    """SwiftShader, from the lasting cache of emulators."""
+    try:
+        return emulators.software_gpu(cache_dir=cache_dir / "emulators", on_event=print)
+    except (NetworkError, DeadlineError, UnsupportedError) as error:
+        pytest.skip(f"Debian's chromium-common cannot be fetched: {error.message} ({error.hint})")
 
 
 @pytest.fixture(scope="session")

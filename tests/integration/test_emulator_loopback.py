@@ -18,6 +18,8 @@ import pytest
 from edgekit.emulators import EmulatedDevice, MachineSpec, emulator, read_record
 
 LOOPBACK = emulator("loopback")
+MANY_WINDOWS = 6_000_000
+"""Bytes: three times what paramiko sends or takes before the other side has to read."""
 MACHINE = MachineSpec(
     target="some-pi", cpu="cortex-a72", cores=4, ram_bytes=2**30, disk_bytes=2**26, model="Some Pi Model B"
 )
@@ -92,22 +94,22 @@ def test_command_killed_by_a_signal_reports_it_as_a_shell_does(client: paramiko.
     assert run(client, "kill -9 $$")[0] == 137
 
 
-def test_stdin_of_20_mb_arrives_whole(client: paramiko.SSHClient) -> None:
-    data = random.Random(1).randbytes(20_000_000)
+def test_stdin_of_6_mb_arrives_whole(client: paramiko.SSHClient) -> None:
+    data = random.Random(1).randbytes(MANY_WINDOWS)
 
     status, out, _ = run(client, "sha256sum", data)
 
     assert (status, out.split()[0].decode()) == (0, hashlib.sha256(data).hexdigest())
 
 
-def test_stdout_of_20_mb_arrives_whole(client: paramiko.SSHClient) -> None:
-    data = random.Random(2).randbytes(20_000_000)
+def test_stdout_of_6_mb_arrives_whole(client: paramiko.SSHClient) -> None:
+    data = random.Random(2).randbytes(MANY_WINDOWS)
 
     assert run(client, "cat", data) == (0, data, b"")
 
 
 def test_command_that_does_not_read_its_input_does_not_stall(client: paramiko.SSHClient) -> None:
-    assert run(client, "echo done", bytes(40_000_000)) == (0, b"done\n", b"")
+    assert run(client, "echo done", bytes(MANY_WINDOWS)) == (0, b"done\n", b"")
 
 
 def test_command_outlives_the_end_of_its_input(client: paramiko.SSHClient) -> None:

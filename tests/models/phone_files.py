@@ -1,4 +1,4 @@
-"""Writes small models for phones into a folder: `python -m tests.models.phone_files FOLDER`; torch fills the process."""
+"""Writes small models for phones into a folder: `python -m tests.models.phone_files FOLDER`."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _executorch(net: Any, x: Any, folder: Path) -> None:
     for one in x:
         prepared(one[None])
     save(convert_pt2e(prepared), "int8.pte", [XnnpackPartitioner()])
-    loaded = portable_lib._load_for_executorch_from_buffer((folder / "int8.pte").read_bytes())
+    loaded = portable_lib._load_for_executorch(str(folder / "int8.pte"))
     expected = torch.cat([loaded.forward((one[None],))[0].clone() for one in x[:SAMPLES]])
     (folder / "int8.expected.bin").write_bytes(expected.numpy().tobytes())
 

@@ -41,8 +41,10 @@ def main() -> None:
     for path in sorted(path for folder in folders for path in Path(folder).iterdir() if path.suffix in RUNNERS):
         found[path.name] = {**outcome(path, x), "engine": engine()}
     names = sorted({RUNNERS[Path(name).suffix] for name in found})
-    found["versions"] = {name: importlib.import_module(f"device_agents.linux.runners.{name}").versions() for name in names}
-    print(json.dumps(found))
+    found["versions"] = {
+        name: importlib.import_module(f"device_agents.linux.runners.{name}").versions() for name in names
+    }
+    sys.stdout.write(json.dumps(found))
 
 
 if __name__ == "__main__":

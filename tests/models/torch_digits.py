@@ -134,12 +134,14 @@ def train(kind: str, folder: str, output: str, epochs: int) -> dict[str, Any]:
     module = getattr(torch_nets, f"make_{kind}")()
     x, y = (torch.from_numpy(np.load(Path(folder) / f"{name}.npy")) for name in "xy")
     optimizer = torch.optim.Adam(module.parameters(), 5e-3)
-    for epoch in range(epochs):
+    for epoch in range(epochs if kind != "two_inputs" else 0):
         for at in torch.randperm(len(x), generator=torch.Generator().manual_seed(epoch)).split(64):
             optimizer.zero_grad()
             answer = module(x[at])
             if kind == "residual":
                 loss = functional.nll_loss(answer.clamp(min=1e-7).log(), y[at])
+            elif kind == "autoencoder":
+                loss = functional.mse_loss(answer, x[at])
             else:
                 loss = functional.cross_entropy(answer, y[at])
             loss.backward()

@@ -52,7 +52,7 @@ def multiply_accumulates(module: Any, inputs: Sequence[Any]) -> int:
 
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         module(*inputs)
-    return counter.get_total_flops() // 2
+    return int(counter.get_total_flops()) // 2
 
 
 def operators(module: Any, inputs: Sequence[Any]) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,22 +53,23 @@ class Partition:
 def partition_of(graph_module: Any) -> Partition:
     """Read the partition off a lowered graph."""
     portable = [node for node in _operators(graph_module) if "call_delegate" not in _name(node)]
-    backends, inside = [], []
+    backends: list[str] = []
+    inside: list[Any] = []
     for _, child in graph_module.named_children():
         if (backend := getattr(child, "backend_id", None)) is not None:
             backends.append(backend)
             inside += _operators(child.original_module.graph_module)
     dtypes: Counter[str] = Counter()
     for node in (*portable, *inside):
-        if macs := _macs(node):
+        if (macs := _macs(node)) > 0:
             dtypes[_weight_dtype(node)] += macs
     counts = Counter(_name(node) for node in (*portable, *inside))
     return Partition(
         backends=tuple(sorted(set(backends))),
         delegated=len(inside),
         portable=dict(sorted(Counter(_name(node) for node in portable).items())),
-        delegated_macs=sum(map(_macs, inside)),
-        portable_macs=sum(map(_macs, portable)),
+        delegated_macs=sum(_macs(node) for node in inside),
+        portable_macs=sum(_macs(node) for node in portable),
         mac_dtypes=dict(dtypes),
         ops=[{"name": name, "count": counts[name], "version": 1, "custom": False} for name in sorted(counts)],
     )
@@ -91,7 +93,7 @@ def _macs(node: Any) -> int:
     from torch.utils.flop_counter import flop_registry
 
     if _name(node) == "linear":
-        return math.prod(node.meta["val"].shape) * int(node.args[1].meta["val"].shape[-1])
+        return int(math.prod(node.meta["val"].shape) * node.args[1].meta["val"].shape[-1])
     operator = getattr(node.target, "_op", node.target)
     count = flop_registry.get(getattr(operator, "overloadpacket", None))
     if count is None:
@@ -111,11 +113,9 @@ def _weight_dtype(node: Any) -> str:
 def portable_share(path: str) -> float | None:
     """Share of an inference's time that portable kernels take on this computer, 0 to 1; None where nothing tells.
 
-    The median over some runs of ExecuTorch's own events (ETDump): a delegate call is one event, each portable kernel
-    another.
+    Medians over some runs of ExecuTorch's own events (ETDump): "OPERATOR_CALL" is one portable kernel, "DELEGATE_CALL"
+    a part that the delegate computes, and "Method::execute" the whole.
     """
-    import tempfile
-
     import torch
     from executorch.devtools import Inspector
     from executorch.runtime import Runtime, Verification
@@ -130,15 +130,8 @@ def portable_share(path: str) -> float | None:
         dump = Path(folder) / "etdump"
         program.write_etdump_result_to_file(str(dump), str(Path(folder) / "debug"))
         blocks = Inspector(etdump_path=str(dump)).event_blocks
-    total = portable = 0.0
-    for block in blocks:
-        for event in block.events:
-            if event.perf_data is None or event.name.startswith(
-                ("Method", "Program", "OPERATOR_CALL", "DELEGATE_CALL")
-            ):
-                if event.name == "DELEGATE_CALL" and event.perf_data is not None:
-                    total += event.perf_data.p50
-                continue
-            total += 0 if event.is_delegated_op else event.perf_data.p50
-            portable += 0 if event.is_delegated_op else event.perf_data.p50
-    return portable / total if total else None
+    took: Counter[str] = Counter()
+    for event in (event for block in blocks if block.name == "Execute" for event in block.events):
+        took[event.name] += event.perf_data.p50
+    whole = float(took["Method::execute"])
+    return float(took["OPERATOR_CALL"]) / whole if whole else None

@@ -6,6 +6,7 @@ import pytest
 
 from edgekit.config.project import Project, find_project, load_project, settle
 from edgekit.core.errors import ConfigurationError
+from edgekit.core.metric import Metric
 from edgekit.core.preprocessing import Color, Layout, Preprocessing
 from edgekit.core.target import Budgets
 
@@ -24,6 +25,7 @@ evaluation = "my.package:samples"
 representative_samples = 250
 seed = 7
 labels = "labels.txt"
+metric = "my.metrics:auc"
 
 [preprocess]
 scale = "1/255"
@@ -70,7 +72,13 @@ def test_every_key_arrives_and_paths_start_at_the_file(write, project, monkeypat
         device="kitchen",
         recipe=f"{project}/recipes/mine.toml",
         budgets=Budgets(flash_bytes=300 * 1024, ram_bytes=10**6, latency_p90_ns=1_500_000, accuracy_drop=0.005),
+        metric=Metric(name="my.metrics:auc", folder=project),
     )
+
+
+def test_unknown_metric_is_told_with_its_line(write):
+    with pytest.raises(ConfigurationError, match=r"data\.metric.*there is no metric 'mea'.*did you mean"):
+        load_project(write('[data]\nmetric = "mea"\n'))
 
 
 def test_empty_file_is_a_project_that_says_nothing(write, project):

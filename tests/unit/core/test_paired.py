@@ -14,7 +14,6 @@ from edgekit.core.paired import (
     drop_verdict,
     judge_drop,
     pairs,
-    provable,
     samples_needed,
     signal_to_noise_db,
 )
@@ -101,8 +100,8 @@ def test_no_number_of_samples_settles_a_drop_at_its_limit() -> None:
 
 
 def test_small_set_cannot_prove_even_an_unchanged_model() -> None:
-    assert not provable(95, 100, 0.002)
-    assert provable(9800, 10_000, 0.002)
+    assert judge_drop(Pairs(both=95, lost=0, won=0, neither=5), 0.002) is Outcome.INCONCLUSIVE
+    assert judge_drop(Pairs(both=9800, lost=0, won=0, neither=200), 0.002) is Outcome.PASS
 
 
 def test_models_that_are_always_right_have_no_correlation_to_divide_by() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from edgekit.core.errors import InputError
+from edgekit.core.metric import Labels
 from edgekit.core.preprocessing import Preprocessing
 from edgekit.data import check_labels, load_dataset, read_class_names
 
@@ -119,6 +120,37 @@ def test_digest_depends_on_the_preprocessing(load, rng):
 
     assert load(x).digest == load(x).digest
     assert load(x).digest != load(x, rule=Preprocessing(scale=2.0)).digest
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored", "dtype"),
+    [
+        (Labels.VALUES, np.array([0.5, -1, 2]), np.float64),
+        (Labels.VALUES, np.array([[1, 2], [3, 4], [-5, 6]]), np.float64),
+        (Labels.STORED, np.array([[0.5], [1], [2]], np.float32), np.float64),
+        (Labels.STORED, np.array([-1, 0, 7], np.int16), np.int64),
+    ],
+)
+def test_labels_that_are_values_are_taken_as_they_are(save_zip, kind, stored, dtype):
+    made = load_dataset(str(save_zip(("x", np.eye(3)), ("y", stored))), limit=2, labels=kind)
+
+    assert made.labels.dtype == dtype
+    assert made.labels.shape == (2, *stored.shape[1:])
+    assert "any metric on them is rough" in " ".join(made.warnings) or kind is Labels.STORED
+
+
+@pytest.mark.parametrize("kind", [Labels.VALUES, Labels.STORED])
+@pytest.mark.parametrize("stored", [np.array([0, np.nan, 1]), np.array(["a", "b", "c"])])
+def test_values_that_are_no_numbers_are_refused(save_zip, kind, stored):
+    with pytest.raises(InputError, match="label"):
+        load_dataset(str(save_zip(("x", np.eye(3)), ("y", stored))), labels=kind)
+
+
+def test_refusal_of_values_names_the_metric_that_takes_them(load):
+    with pytest.raises(InputError) as refused:
+        load(np.eye(3), np.array([0.0, 1.0, 0.5]))
+
+    assert "--metric mae" in (refused.value.hint or "")
 
 
 def test_labels_beyond_the_models_classes_are_refused_with_both(load):

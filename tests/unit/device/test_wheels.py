@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from device_agents.linux import runners
 from edgekit.core.errors import NetworkError, UnsupportedError
-from edgekit.device import wheels
+from edgekit.device import provision, wheels
 from edgekit.device.replies import Hello
 
 
@@ -28,6 +29,7 @@ def hello(machine: str = "aarch64", python: str = "3.11.2", libc: str = "glibc 2
         machine_id=None,
         hostname="pi",
         pid=1,
+        encodings=(),
     )
 
 
@@ -40,6 +42,9 @@ def hello(machine: str = "aarch64", python: str = "3.11.2", libc: str = "glibc 2
         ("tflite_runtime", hello("armv7l", bits=32), "tflite-runtime==2.14.0"),
         ("tflite_runtime", hello("aarch64", bits=32), "tflite-runtime==2.14.0"),
         ("tflite_runtime", hello("armv7l", "3.9.2", "glibc 2.31", 32), "tflite-runtime==2.13.0"),
+        ("torch_mobile", hello(), "torch==2.10.0"),
+        ("executorch", hello(), "executorch==1.5.1"),
+        ("executorch", hello("x86_64"), "executorch==1.5.1"),
     ],
 )
 def test_runtime_is_chosen_for_the_machine(runtime, device, requirement):
@@ -74,6 +79,8 @@ def test_32_bit_arm_takes_numpy_from_the_system():
         ("litert", hello(libc=" "), "there are:"),
         ("tflite_runtime", hello("armv7l", "3.11.2", "glibc 2.31", 32), "2.31"),
         ("tflite_runtime", hello(python="3.12.1"), "3.12.1"),
+        ("torch_mobile", hello("x86_64"), "x86_64"),
+        ("executorch", hello(libc="glibc 2.27"), "glibc 2.27"),
     ],
 )
 def test_machine_without_a_wheel_is_told_what_there_is(runtime, device, words):
@@ -90,6 +97,22 @@ def test_32_bit_arm_is_pointed_to_the_runtime_that_has_a_wheel():
         wheels.plan("litert", hello("armv7l", bits=32))
 
     assert caught.value.hint == "use the runtime tflite_runtime"
+
+
+def test_machine_without_a_wheel_is_not_pointed_to_a_runtime_of_another_format():
+    with pytest.raises(UnsupportedError) as caught:
+        wheels.plan("torch_mobile", hello("x86_64"))
+
+    assert caught.value.hint == "install it there yourself"
+
+
+@pytest.mark.parametrize("runtime", wheels.RUNTIMES)
+def test_bundle_of_a_runtime_says_which_formats_it_brings(runtime, tmp_path):
+    (tmp_path / "some-1-py3-none-any.whl").write_bytes(b"wheel")
+
+    content = provision.manifest(runtime, "aarch64", [tmp_path / "some-1-py3-none-any.whl"])
+
+    assert content["compatible"] == {"machine": ["aarch64"], "formats": list(runners.load_module(runtime).FORMATS)}
 
 
 def test_unknown_runtime_comes_with_the_closest_one():

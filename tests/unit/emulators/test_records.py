@@ -30,8 +30,10 @@ def device(machine: MachineSpec, tmp_path: Path) -> EmulatedDevice:
     )
 
 
-def test_record_gives_back_the_device(device: EmulatedDevice, tmp_path: Path) -> None:
+@pytest.mark.parametrize("wheels", [{}, {"/cache/some-1-py3-none-any.whl": "a" * 64}])
+def test_record_gives_back_the_device(device: EmulatedDevice, tmp_path: Path, wheels: dict[str, str]) -> None:
     (tmp_path / "one").mkdir()
+    device = replace(device, machine=replace(device.machine, wheels=wheels))
 
     write_record(tmp_path / "one", device)
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+
+from tests.models.command import edgekit
 
 CHOOSING = """
 summary = "Prunes as far as the budget allows, then makes int8."
@@ -30,14 +28,6 @@ params = { sparsity = 0.98, epochs = 1, validation_split = 0.0, learning_rate = 
 [[steps]]
 pass = "float16"
 """
-
-
-def edgekit(*arguments: object, cwd: Path, fails: int = 0) -> dict[str, Any]:
-    command = [sys.executable, "-m", "edgekit.cli", *map(str, arguments), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
-    assert done.returncode == fails, done.stderr
-    document: dict[str, Any] = json.loads(done.stdout)
-    return document
 
 
 @pytest.fixture

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-
-def edgekit(*arguments: object, cwd: Path, fails: int = 0) -> dict[str, Any]:
-    command = [sys.executable, "-m", "edgekit.cli", *map(str, arguments), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
-    assert done.returncode == fails, done.stderr
-    document: dict[str, Any] = json.loads(done.stdout)
-    return document
+from tests.models.command import edgekit
 
 
 def compile_flags(quickstart: Path) -> tuple[object, ...]:

@@ -1,0 +1,109 @@
+"""The float models of `scripts/bench pytorch`, trained once with fixed seeds and kept in build/bench.
+
+Usage: python -m benchmarks._torch_models NAME SHARED FOLDER: writes torch-NAME.safetensors, torch-NAME-train.npz and
+torch-NAME-eval.npz into FOLDER.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+
+from benchmarks import _torch_nets
+
+SEED = 7
+BATCH, RATE = 64, 2e-3
+_RATE_HZ, _WINDOW, _HOP, _BANDS = 8000, 256, 128, 24
+Data = tuple[NDArray[np.float32], NDArray[np.int64]]
+
+
+def drawings(shared: Path) -> tuple[Data, Data]:
+    """Quick, Draw! cats and rainbows: 1,600 to train, 400 to evaluate; the split of the Keras benchmark."""
+    with np.load(shared / "data" / "quickdraw_cat_rainbow.npz") as data:
+        order = np.random.default_rng(SEED).permutation(len(data["x"]))
+        x, y = _images(data["x"][order]), data["y"][order].astype(np.int64)
+    return (x[:1600], y[:1600]), (x[1600:], y[1600:])
+
+
+def words(shared: Path) -> tuple[Data, Data]:
+    """Spoken digits (FSDD): every fifth recording of each speaker and digit to evaluate, the others to train."""
+    with np.load(shared / "data" / "fsdd_train.npz") as data:
+        x, y = _log_mel(data["wav"] / 32768.0), data["label"].astype(np.int64)
+        held = data["index"] % 5 == 0
+    mean, deviation = x[~held].mean(), x[~held].std()
+    x = ((x - mean) / deviation).astype(np.float32)[:, np.newaxis]
+    return (x[~held], y[~held]), (x[held], y[held])
+
+
+def digits(shared: Path) -> tuple[Data, Data]:
+    """MNIST: the first 12,000 to train, all 10,000 of the test set to evaluate."""
+    with np.load(shared / "data" / "mnist.npz") as data:
+        train = _images(data["x_train"][:12_000]), data["y_train"][:12_000].astype(np.int64)
+        return train, (_images(data["x_test"]), data["y_test"].astype(np.int64))
+
+
+def _images(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """0 to 255 as float32 in 0 to 1, shape [samples, 1, height, width]."""
+    return (pixels[:, np.newaxis] / 255.0).astype(np.float32)
+
+
+def _log_mel(waves: NDArray[Any]) -> NDArray[np.float64]:
+    """Logarithm of the energy in 24 triangular bands (HTK's mel scale), shape [samples, bands, frames]."""
+    starts = range(0, waves.shape[1] - _WINDOW + 1, _HOP)
+    frames = np.stack([waves[:, start : start + _WINDOW] for start in starts], axis=1) * np.hanning(_WINDOW)
+    power = np.abs(np.fft.rfft(frames)) ** 2
+    top = 2595 * np.log10(1 + _RATE_HZ / 2 / 700)
+    edges = 700 * (10 ** (np.linspace(0, top, _BANDS + 2) / 2595) - 1) / _RATE_HZ * _WINDOW
+    bins = np.arange(power.shape[-1])
+    rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+    falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
+    filters = np.clip(np.minimum(rising, falling), 0, None)
+    return np.log(power @ filters.T + 1e-6).transpose(0, 2, 1)
+
+
+def trained(build: Any, epochs: int, x: NDArray[np.float32], y: NDArray[np.int64]) -> torch.nn.Module:
+    """A network after so many epochs, the learning rate along half a cosine."""
+    torch.manual_seed(SEED)
+    torch.set_num_threads(1)
+    module: torch.nn.Module = build()
+    samples, labels = torch.from_numpy(x), torch.from_numpy(y)
+    optimizer = torch.optim.Adam(module.parameters(), RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
+    for _ in range(epochs):
+        for at in torch.randperm(len(samples)).split(BATCH):
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(module(samples[at]), labels[at]).backward()
+            optimizer.step()
+        schedule.step()
+    return module.eval()
+
+
+MODELS = {
+    "quickdraw": (_torch_nets.quickdraw, drawings, 12),
+    "keywords": (_torch_nets.keywords, words, 20),
+    "mobilenet": (_torch_nets.mobilenet, digits, 4),
+}
+
+
+def main(name: str, shared: str, folder: str) -> None:
+    """Write data and weights."""
+    build, load, epochs = MODELS[name]
+    (x, y), (x_eval, y_eval) = load(Path(shared))
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(target / f"torch-{name}-train.npz", x=x, y=y)
+    np.savez_compressed(target / f"torch-{name}-eval.npz", x=x_eval, y=y_eval)
+    module = trained(build, epochs, x, y)
+    save_file(
+        {key: value.contiguous() for key, value in module.state_dict().items()}, target / f"torch-{name}.safetensors"
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

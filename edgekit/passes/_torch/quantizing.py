@@ -1,0 +1,209 @@
+"""The child's side of the passes that write a .ptl: float, static, dynamic, and with quantization-aware training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from edgekit.core.artifact import TensorSpec
+from edgekit.core.errors import UnsupportedError
+from edgekit.core.progress import tell
+from edgekit.passes._layers import select
+from edgekit.passes._torch import eager_quantizing, graph_quantizing, lite, samples
+from edgekit.passes._torch.control_flow import check_control_flow
+from edgekit.passes._torch.engine import DEPRECATED, deterministic, engine
+from edgekit.passes._torch.fitting import Hooks, fit
+from edgekit.passes._torch.layers import layers_of
+from edgekit.passes._torch.loading import Loaded, example, load
+from edgekit.passes._torch.qconfig import mapping, qconfig
+from edgekit.passes._torch.quantized_facts import float_layers, lite_facts
+from edgekit.passes._train.job import TrainingJob
+
+_CALIBRATION_BATCH = 32
+_SHOWN = 6
+
+
+class Work:
+    """One model on its way to a .ptl.
+
+    Args:
+        source: the "torch" artifact.
+        pass_name: for messages.
+        params: of the pass.
+    """
+
+    def __init__(self, source: str, pass_name: str, params: dict[str, Any]) -> None:
+        self.loaded: Loaded = load(source)
+        self.module = self.loaded.module
+        self.name = self.loaded.factory
+        self.params = params
+        self.examples = example(self.loaded.inputs)
+        check_control_flow(self.module, self.examples, name=self.name)
+        self.layers = layers_of(self.module, self.examples)
+        self.keep_float = select(self.layers, params.get("keep_float", ()), parameter=f"{pass_name}.keep_float")
+
+    def written(self, module: Any, output: str, *, engine_name: str, notes: Sequence[str] = ()) -> dict[str, Any]:
+        """Write the result, and tell what `PassResult` holds; the engine is set."""
+        outputs, operators = lite.write(
+            module, self.examples, output, inputs=self.loaded.inputs, engine=engine_name, name=self.name
+        )
+        return {
+            "notes": list(notes),
+            "inputs": lite.specs_of_one(self.loaded.inputs),
+            "outputs": [spec.as_json() for spec in outputs],
+            "facts": lite_facts(self.module, module, self.examples, layers=self.layers, operators=operators),
+        }
+
+    def quantized_notes(self, module: Any) -> list[str]:
+        """What a quantized module left in float, and that its tools are old.
+
+        Raises:
+            UnsupportedError: all of it.
+        """
+        kept = float_layers(module, self.layers)
+        if len(kept) == len(self.layers) and not self.keep_float:
+            raise UnsupportedError(
+                f"{self.name} has no layer that this pass can quantize",
+                hint="choose another recipe: edgekit compile --help",
+            )
+        if not kept:
+            return [DEPRECATED]
+        more = f" and {len(kept) - _SHOWN} more" if len(kept) > _SHOWN else ""
+        return [f"In float stay {', '.join(kept[:_SHOWN])}{more}.", DEPRECATED]
+
+
+def keep(job: dict[str, Any]) -> dict[str, Any]:
+    """Write the float module as a .ptl; see `edgekit.passes._torch_pass.TorchPass` for the job."""
+    work = Work(job["source"], "ptl", job["params"])
+    return work.written(work.module, job["output"], engine_name="none")
+
+
+def static(job: dict[str, Any]) -> dict[str, Any]:
+    """Quantize weights and activations, with ranges from the samples, and write a .ptl.
+
+    Args:
+        job: with "pass_name" and "engine" besides.
+
+    Raises:
+        UnsupportedError: the engine is absent, or torch cannot quantize the model.
+        ConfigurationError: a pattern is wrong.
+        InputError: the samples do not fit.
+    """
+    work = Work(job["source"], job["pass_name"], job["params"])
+    arrays = samples.read(job["samples"], work.loaded.inputs, name=work.name)
+    with engine(job["engine"]):
+        observed, notes = _observed(work, job["engine"])
+        _calibrate(observed, arrays, work.loaded.inputs)
+        is_graph = not notes
+        module = graph_quantizing.converted(observed) if is_graph else eager_quantizing.converted(observed)
+        notes += work.quantized_notes(module)
+        return work.written(module, job["output"], engine_name=job["engine"], notes=notes)
+
+
+def _observed(work: Work, engine_name: str) -> tuple[Any, list[str]]:
+    """The module with observers; notes where it is in eager mode."""
+    params = work.params
+    reason = 'mode = "eager"'
+    if params["mode"] != "eager":
+        try:
+            graph = graph_quantizing.graph_of(work.module, name=work.name)
+            clips = graph_quantizing.fuse_clips(graph)
+            chosen = mapping(params, engine_name, work.keep_float, clips=clips)
+            return graph_quantizing.prepared(graph, chosen, work.examples), []
+        except graph_quantizing.UntraceableError as cause:
+            if params["mode"] == "fx":
+                raise UnsupportedError(
+                    f"torch.fx cannot follow {cause}", hint='quantize it in eager mode: mode = "auto"'
+                ) from cause
+            reason = f"torch.fx cannot follow {cause}"
+    fused, chains = eager_quantizing.fused(work.module, work.examples, name=work.name, keep_float=work.keep_float)
+    observed, apart = eager_quantizing.prepared(fused, work.examples, qconfig(params, engine_name), work.keep_float)
+    found = f"Quantized in eager mode ({reason}), fused: {', '.join(chains) or 'nothing'}."
+    apart_note = "Between the layers it computes in float: its code does not work on quantized tensors."
+    return observed, [found, apart_note] if apart else [found]
+
+
+def _calibrate(module: Any, arrays: Sequence[Any], specs: Sequence[TensorSpec]) -> None:
+    import torch
+
+    count = len(arrays[0])
+    with torch.no_grad():
+        for start, batch in samples.batches(arrays, specs, size=_CALIBRATION_BATCH):
+            tell("calibrating", done=start, total=count)
+            module(*batch)
+
+
+def dynamic(job: dict[str, Any]) -> dict[str, Any]:
+    """Quantize the weights of linear and recurrent layers; the ranges of activations are found at each inference.
+
+    Raises:
+        UnsupportedError: the engine is absent, or the model has no such layer.
+        ConfigurationError: a pattern is wrong.
+    """
+    import torch
+    from torch import nn
+    from torch.ao import quantization as tq
+
+    ao: Any = tq
+    work = Work(job["source"], job["pass_name"], job["params"])
+    with engine(job["engine"]):
+        linear = ao.per_channel_dynamic_qconfig if job["params"]["per_channel"] else ao.default_dynamic_qconfig
+        chosen = {nn.Linear: linear, nn.LSTM: ao.default_dynamic_qconfig, nn.GRU: ao.default_dynamic_qconfig}
+        by_name = {
+            name: chosen[type(layer)]
+            for name, layer in work.module.named_modules()
+            if type(layer) in chosen and name not in work.keep_float
+        }
+        module = ao.quantize_dynamic(work.module, by_name, dtype=torch.qint8) if by_name else work.module
+        notes = work.quantized_notes(module)
+        return work.written(module, job["output"], engine_name=job["engine"], notes=notes)
+
+
+def train(job: dict[str, Any]) -> dict[str, Any]:
+    """Train with fake quantization, then as `static` with the ranges that the training found.
+
+    In the second half of the epochs batch norm keeps its statistics, in the last third each range stays: the weights
+    settle for what will be computed.
+
+    Args:
+        job: a `TrainingJob`, `extra` with "pass_name" and "engine".
+
+    Raises:
+        UnsupportedError: the engine is absent, or torch.fx cannot follow the model.
+    """
+    training = TrainingJob(**job)
+    params, engine_name = training.params, training.extra["engine"]
+    work = Work(training.source, training.extra["pass_name"], params)
+    again = load(training.source).module.train()  # the first one stays as it is, to be compared with
+    with engine(engine_name):
+        try:
+            graph = graph_quantizing.graph_of(again, name=work.name)
+        except graph_quantizing.UntraceableError as cause:
+            raise UnsupportedError(
+                f"torch.fx cannot follow {cause}", hint="quantize it after training, with qnnpack_static"
+            ) from cause
+        clips = graph_quantizing.fuse_clips(graph)
+        chosen = mapping(params, engine_name, work.keep_float, clips=clips, trains=True)
+        prepared = graph_quantizing.prepared(graph, chosen, work.examples, trains=True)
+        with deterministic():
+            fitted = fit(prepared, training, inputs=work.loaded.inputs, hooks=_hooks(prepared, params["epochs"]))
+        module = graph_quantizing.converted(prepared.eval())
+        notes = [*fitted.notes, *work.quantized_notes(module)]
+        return work.written(module, training.output, engine_name=engine_name, notes=notes)
+
+
+def _hooks(module: Any, epochs: int) -> Hooks:
+    from torch.ao import quantization as tq
+    from torch.ao.nn.intrinsic import qat
+
+    ao: Any = tq
+    intrinsic: Any = qat
+    still, settled = -(-epochs // 2), -(-2 * epochs // 3)
+
+    def on_epoch(epoch: int) -> None:
+        if epoch >= still:
+            module.apply(intrinsic.freeze_bn_stats)
+        if epoch >= settled:
+            module.apply(ao.disable_observer)
+
+    return Hooks(on_epoch=on_epoch)

@@ -1,0 +1,25 @@
+"""Convert a PyTorch model to a float32 .ptl for the lite interpreter: the reference of compressed ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgekit.passes._torch_pass import TorchPass
+
+
+@dataclass(frozen=True, kw_only=True)
+class PtlParams:
+    """It has no parameters."""
+
+
+class Ptl(TorchPass[PtlParams]):
+    """The pass `ptl`."""
+
+    name = "ptl"
+    emits = "ptl"
+    version = "1"
+    params_type = PtlParams
+    function = "edgekit.passes._torch.quantizing:keep"
+
+
+PASS = Ptl()

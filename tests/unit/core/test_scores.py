@@ -1,0 +1,80 @@
+"""The built-in metrics against scikit-learn's, and where theirs leave something open."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import metrics as sklearn
+
+from edgekit.core.bootstrap import RESAMPLES, resamples
+from edgekit.core.metric import Metric
+from edgekit.core.quantize import argmax_answers
+from edgekit.core.scores import in_top_k, replicates
+
+N, CLASSES = 60, 7
+
+
+@pytest.fixture
+def scores() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(N, CLASSES)).astype(np.float32)
+
+
+@pytest.fixture
+def labels() -> np.ndarray:
+    return np.random.default_rng(1).integers(0, CLASSES - 1, N)  # no label names the last class, some answers do
+
+
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_top_k_is_scikit_learns(scores, labels, k):
+    theirs = sklearn.top_k_accuracy_score(labels, scores, k=k, labels=range(CLASSES))
+
+    assert in_top_k(scores, labels, k).mean() == pytest.approx(theirs)
+
+
+def test_equal_scores_go_to_the_lower_class_as_for_the_accuracy():
+    tied = np.array([[3, 3, 3], [1, 3, 3]], np.int8)
+
+    assert in_top_k(tied, np.array([1, 2]), 2).tolist() == [True, True]
+    assert in_top_k(tied, np.array([2, 0]), 2).tolist() == [False, False]
+    assert in_top_k(tied, np.array([0, 1]), 1).tolist() == [True, True]
+
+
+def test_score_that_is_nan_is_no_right_answer(scores, labels):
+    scores[3, 0] = np.nan
+
+    assert not in_top_k(scores, labels, 6)[3]
+
+
+def test_macro_f1_and_its_resamples_are_scikit_learns(scores, labels):
+    found = replicates(Metric(name="f1"), scores, labels)
+
+    answers = argmax_answers(scores)
+    at = next(resamples(N))
+    assert found.value == pytest.approx(sklearn.f1_score(labels, answers, average="macro"))
+    assert found.values[0] == pytest.approx(sklearn.f1_score(labels[at], answers[at], average="macro"))
+    assert found.values.shape == (RESAMPLES,)
+
+
+def test_sample_without_an_answer_counts_against_its_class_only():
+    scores = np.array([[1, 0], [np.nan, 0], [0, 1]], np.float32)
+
+    found = replicates(Metric(name="f1"), scores, np.array([0, 0, 1]))
+
+    assert found.value == pytest.approx((2 / 3 + 1) / 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [
+        ("mae", sklearn.mean_absolute_error),
+        ("mse", sklearn.mean_squared_error),
+        ("rmse", sklearn.root_mean_squared_error),
+    ],
+)
+def test_errors_are_scikit_learns_also_for_labels_without_the_last_axis(scores, name, theirs):
+    right = np.random.default_rng(2).normal(size=N)
+
+    found = replicates(Metric(name=name), scores[:, :1], right)
+
+    assert found.value == pytest.approx(theirs(right, scores[:, 0].astype(np.float64)))
+    assert found.lower_is_better
