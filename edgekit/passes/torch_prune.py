@@ -33,6 +33,8 @@ class TorchPruneParams(SparsityParams):
         end: share of the training after which nothing more is cut; the rest mends the accuracy.
         frequency: optimizer steps between two cuts, at most.
         power: exponent of the polynomial schedule.
+        fine_tune: train for `epochs` with the masks, by the schedule; without it all is cut at once, and nothing is
+            trained.
         synflow_rounds: rounds in which "synflow" comes to its sparsity, exponentially.
     """
 
@@ -43,6 +45,7 @@ class TorchPruneParams(SparsityParams):
     end: float = 0.7
     frequency: int = 10
     power: float = 3.0
+    fine_tune: bool = True
     synflow_rounds: int = 100
 
 
@@ -67,6 +70,11 @@ class TorchPrune(SparseTrainingPass[TorchPruneParams]):
             raise ConfigurationError(
                 f"{self.name}.synflow_rounds is {params.synflow_rounds!r}", hint="take 1 to 10000; the paper takes 100"
             )
+        if params.criterion == "movement" and not params.fine_tune:
+            raise ConfigurationError(
+                f"{self.name}.fine_tune is False, and movement learns from training",
+                hint='take another criterion, such as "l1", or leave fine_tune out',
+            )
         if params.criterion == "movement" and params.schedule == "constant" and params.begin == 0:
             raise ConfigurationError(
                 f"{self.name}.begin is 0.0, where movement has nothing to judge by",
@@ -74,11 +82,9 @@ class TorchPrune(SparseTrainingPass[TorchPruneParams]):
             )
         defaults = {field.name: field.default for field in fields(TorchPruneParams)}
         idle = [name for name in _SCHEDULE if getattr(params, name) != defaults[name]]
-        if params.criterion == "synflow" and idle:
-            raise ConfigurationError(
-                f"{self.name}.{idle[0]} does nothing with synflow, which cuts before the training",
-                hint="leave it out; synflow_rounds says in how many rounds it cuts",
-            )
+        if idle and (params.criterion == "synflow" or not params.fine_tune):
+            why = "with synflow, which cuts before the training" if params.fine_tune else "without fine-tuning"
+            raise ConfigurationError(f"{self.name}.{idle[0]} does nothing {why}", hint="leave it out")
 
 
 PASS = TorchPrune()

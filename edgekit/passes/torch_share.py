@@ -16,15 +16,15 @@ _MOST = 256
 
 @dataclass(frozen=True, kw_only=True)
 class TorchShareParams(TrainingParams):
-    """Parameters of `torch_share`: weight sharing as in Deep Compression (Han et al. 2016, arXiv 1510.00149, section 3).
+    """Parameters of `torch_share`: weight sharing as in Deep Compression.
 
-    k-means says which weights share a value; from then on each keeps its group, and the training moves the values: their
-    gradient is the sum of the gradients of their group. `ptl_shared` stores the result as codebooks and packed
-    positions; biases and normalizations stay as they are.
+    Han et al. 2016, arXiv 1510.00149, section 3. k-means says which weights share a value; from then on each keeps its
+    group, and the training moves the values: their gradient is the sum of the gradients of their group. `ptl_shared`
+    stores the result as codebooks and packed positions; biases and normalizations stay as they are.
 
     Attributes:
-        clusters: different values of a tensor, 2 to 256; 16 take 4 bits a weight. Tensors without more weights than that
-            stay as they are.
+        clusters: different values of a tensor, 2 to 256; 16 take 4 bits a weight. Tensors that have no more weights
+            than that stay as they are.
         init: where k-means begins. "linear" takes even steps from the lowest to the highest weight, which keeps large
             weights best (section 3.2), "density" even steps of the weights' distribution, "random" weights drawn at
             random, "kmeans++" weights that lie far from each other.

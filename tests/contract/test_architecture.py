@@ -151,7 +151,6 @@ def test_nothing_unpickles_evaluates_or_executes(path):
         "marshal.loads",
         "yaml.load",
         "joblib.load",
-        "torch.load",
     }
     bootstrap = {
         "device_agents/linux/bootstrap.py",
@@ -170,6 +169,14 @@ def test_numpy_never_unpickles(path):
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("np.load", "numpy.load"):
             values = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
             assert values.get("allow_pickle") == "False", f"line {node.lineno}"
+
+
+@each_file
+def test_torch_loads_weights_only(path):
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+            values = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+            assert values.get("weights_only") == "True", f"line {node.lineno}"
 
 
 @each_file

@@ -69,6 +69,22 @@ class Mlp(nn.Module):
         return self.scores(torch.relu(self.hidden(pixels.flatten(1))))
 
 
+class Activations(nn.Module):
+    """Activations that torch's integer kernels get wrong: PReLU, and ReLU6 where nothing fuses with it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 8, 3, padding=1)
+        self.prelu = nn.PReLU()
+        self.deep = nn.Conv2d(8, 8, 3, padding=1)
+        self.scores = nn.Linear(8 * 4 * 4, CLASSES)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        first = self.prelu(self.conv(pixels))
+        found = F.max_pool2d(F.relu6(self.deep(first) + first), 2, 2)
+        return self.scores(found.flatten(1))
+
+
 class Lstm(nn.Module):
     """The rows of an image as a sequence."""
 
@@ -215,6 +231,10 @@ def make_residual() -> nn.Module:
 
 def make_mlp() -> nn.Module:
     return Mlp()
+
+
+def make_activations() -> nn.Module:
+    return Activations()
 
 
 def make_lstm() -> nn.Module:

@@ -1,4 +1,4 @@
-"""PyTorch models whose channels depend on each other, for images of 8 x 8: `tests.models.torch_slim_nets:make_branches`.
+"""PyTorch models whose channels depend on each other, for images of 8 x 8, as in `tests.models.torch_nets`.
 
 Only child processes import this file, as it imports torch; tests name the factories.
 """

@@ -48,8 +48,8 @@ def rule(module: Any, job: TrainingJob, inputs: Sequence[TensorSpec]) -> Loss:
         return _squared_error(job, answer, mirrors=mirrors)
     _check_labels(job, answer, name)
     if name == "binary_crossentropy":
-        return _binary(is_probability=_ends_in_sigmoid(module, samples))
-    return _categorical(are_probabilities=_sum_to_one(answer))
+        return _binary(is_probability=ends_in_sigmoid(module, samples))
+    return _categorical(are_probabilities=sum_to_one(answer))
 
 
 def answer_of(module: Any, inputs: tuple[Any, ...]) -> Any:
@@ -66,14 +66,14 @@ def _name(job: TrainingJob, answer: Any, *, mirrors: bool) -> str:
     if chosen != "auto":
         return chosen
     if job.y is None:
-        if not mirrors or _sum_to_one(answer):
+        if not mirrors or sum_to_one(answer):
             raise InputError(
                 f"the training data has no labels, and {job.name} is no autoencoder: it answers with the shape "
                 f"{_shape(answer)}",
                 hint="give labels with the samples",
             )
         return "mse"
-    if mirrors and not _sum_to_one(answer):
+    if mirrors and not sum_to_one(answer):
         raise ConfigurationError(
             f"{job.name} answers with the shape of its input: a classifier's scores or an autoencoder's copy",
             hint='say which: loss = "sparse_categorical_crossentropy" or loss = "mse"',
@@ -140,12 +140,13 @@ def _categorical(*, are_probabilities: bool) -> Loss:
     return loss
 
 
-def _sum_to_one(answer: Any) -> bool:
+def sum_to_one(answer: Any) -> bool:
+    """Whether an answer is a vector of probabilities a sample."""
     values = answer.detach().numpy()
     return values.ndim == 2 and bool((values >= 0).all() and np.allclose(values.sum(axis=1), 1, atol=_ROUNDING))
 
 
-def _ends_in_sigmoid(module: Any, samples: tuple[Any, ...]) -> bool:
+def ends_in_sigmoid(module: Any, samples: tuple[Any, ...]) -> bool:
     """Whether the answer is a sigmoid's, by the graph that autograd keeps: numbers between 0 and 1 may be scores."""
     import torch
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from typing import Any
 
@@ -126,23 +127,28 @@ def prepared(module: Any, examples: Sequence[Any], qconfig: Any, keep_float: Ite
     for as_a_whole in ways:
         tried = deepcopy(module)
         for layer_name, layer in tried.named_modules():
-            layer.qconfig = None if layer_name in kept or _is_recurrent(layer) else qconfig
-        tried.qconfig = qconfig
+            layer.qconfig = None if layer_name in kept else _own(ao, layer, qconfig)
         if not has_stubs:
             tried = ao.QuantWrapper(tried) if as_a_whole else _each_with_stubs(ao, tried)
-        observed = ao.prepare(tried.eval())
-        if _works(ao, observed, examples):
-            return observed, not as_a_whole
+        with suppress(Exception):  # torch refuses layers by many classes; the other way may do
+            observed = ao.prepare(tried.eval())
+            if _works(ao, observed, examples):
+                return observed, not as_a_whole
     raise UnsupportedError(
         "PyTorch cannot quantize this model in eager mode",
         hint="put QuantStub and DeQuantStub where integers begin and end, or choose litert_torch with recipe int8",
     )
 
 
-def _is_recurrent(layer: Any) -> bool:
+def _own(ao: Any, layer: Any, qconfig: Any) -> Any:
+    """The configuration of one layer: none has kernels for transposed convolutions per channel."""
     from torch import nn
 
-    return isinstance(layer, nn.RNNBase)
+    if isinstance(layer, (nn.RNNBase, nn.Embedding, nn.EmbeddingBag)):
+        return None
+    if isinstance(layer, (nn.ConvTranspose1d, nn.ConvTranspose2d)):
+        return ao.QConfig(activation=qconfig.activation, weight=ao.default_weight_observer)
+    return qconfig
 
 
 def _each_with_stubs(ao: Any, module: Any) -> Any:
@@ -167,10 +173,7 @@ def _works(ao: Any, observed: Any, examples: Sequence[Any]) -> bool:
     tried = deepcopy(observed)
     with torch.no_grad():
         wanted = leaves(tried(*examples))
-        try:
-            found = leaves(ao.convert(tried)(*examples))
-        except (NotImplementedError, RuntimeError):
-            return False
+        found = leaves(ao.convert(tried)(*examples))
     return all(
         bool((ours - theirs).square().mean() <= (_FAR * theirs).square().mean())
         for ours, theirs in zip(found, wanted, strict=True)

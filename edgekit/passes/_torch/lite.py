@@ -117,9 +117,15 @@ def traced(module: Any, examples: Sequence[Any], name: str) -> Any:
             return jit.freeze(jit.trace(flat, tuple(examples), check_trace=False))
         except Exception as cause:
             raise UnsupportedError(
-                f"{name} cannot be traced: {str(cause).strip().partition(chr(10))[0][:300]}{where(cause)}",
+                f"{name} cannot be traced: {_reason(cause)}{where(cause)}",
                 hint="PyTorch Mobile takes tensors in and tensors out, on one fixed path",
             ) from cause
+
+
+def _reason(error: Exception) -> str:
+    """One line of an error; that of TorchScript's interpreter comes last, after a trace of its own."""
+    lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return lines[-1 if "TorchScript interpreter" in lines[0] else 0].strip()[:300]
 
 
 def _check_file(path: str, inputs: Sequence[Any], answers: Sequence[Any], name: str) -> None:

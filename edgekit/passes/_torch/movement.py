@@ -34,7 +34,7 @@ class Movement:
         """Add a step's gradients to the scores; call it before those of cut weights are set to zero."""
         for weight in self._masks.plan.weights:
             if weight.parameter.grad is not None:
-                self.scores[weight.key].sub_(weight.parameter.grad * weight.parameter.detach())
+                self.scores[weight.key].sub_(weight.parameter.grad * self._whole[weight.key])
 
     def remember(self) -> None:
         """Take over what the optimizer made of the weights that stay."""

@@ -39,14 +39,22 @@ def prune(job: dict[str, Any]) -> dict[str, Any]:
     notes = renew(loaded.module, params["seed"]) if params["reinitialise"] else []
     chosen = plan(loaded.module, params, pass_name=_NAME, name=training.name)
     masks = Masks(chosen)
-    fitted = fit(loaded.module, training, inputs=loaded.inputs, hooks=_hooks(loaded, masks, training))
+    if params["criterion"] == "synflow":
+        synflow(loaded.module, loaded.inputs, masks, params["synflow_rounds"], name=training.name)
+    elif not params["fine_tune"]:
+        judged = scores(params["criterion"], chosen, params["seed"])()
+        for group in chosen.groups:
+            masks.cut(group, judged, group.sparsity)
+    masks.apply()
+    if params["fine_tune"]:
+        notes += fit(loaded.module, training, inputs=loaded.inputs, hooks=_hooks(masks, training)).notes
     if not masks.are_final():
         raise ConfigurationError(
             f"{_NAME}.loop is {params['loop']!r}, which ended before the model was sparse",
             hint="call hooks.before_step(step) and hooks.after_step(step) around each optimizer step, counted from 0",
         )
     masks.apply()
-    return written(loaded, chosen, training.output, [*notes, *fitted.notes])
+    return written(loaded, chosen, training.output, notes)
 
 
 def written(loaded: Loaded, chosen: Plan, output: str, notes: list[str]) -> dict[str, Any]:
@@ -60,12 +68,10 @@ def written(loaded: Loaded, chosen: Plan, output: str, notes: list[str]) -> dict
     }
 
 
-def _hooks(loaded: Loaded, masks: Masks, job: TrainingJob) -> Hooks:
+def _hooks(masks: Masks, job: TrainingJob) -> Hooks:
     params = job.params
     if params["criterion"] == "synflow":
-        synflow(loaded.module, loaded.inputs, masks, params["synflow_rounds"], name=job.name)
-        masks.apply()
-        return held(masks)
+        return _holding(masks)
     schedule = Schedule.of(params, steps_of(job))
     settled_at = schedule.settled_at(steps_per_epoch(job))
     if params["criterion"] == "movement":
@@ -73,7 +79,7 @@ def _hooks(loaded: Loaded, masks: Masks, job: TrainingJob) -> Hooks:
     return _judging(masks, schedule, scores(params["criterion"], masks.plan, params["seed"]), settled_at)
 
 
-def held(masks: Masks) -> Hooks:
+def _holding(masks: Masks) -> Hooks:
     """Masks that stay as they are through a training."""
     return Hooks(
         before_step=lambda _step: masks.silence(),

@@ -91,9 +91,8 @@ def mapping(
                 own_weight = ao.default_fused_wt_fake_quant if trains else ao.default_weight_observer
             found.set_object_type(kind, ao.QConfig(activation=chosen.activation, weight=own_weight or chosen.weight))
     found.set_global(chosen)
-    if engine == "qnnpack":
-        for kind in broken_in_qnnpack():
-            found.set_object_type(kind, None)
+    for kind in broken(engine):
+        found.set_object_type(kind, None)
     for group in clips:
         own = None if set(group) & set(keep_float) else clipped(params, engine, trains=trains)
         for name in group:
@@ -103,18 +102,19 @@ def mapping(
     return found
 
 
-def broken_in_qnnpack() -> tuple[Any, ...]:
-    """What has to stay in float with QNNPACK.
+def broken(engine: str) -> tuple[Any, ...]:
+    """Operators that have to stay in float, because torch's integer kernels answer wrongly, without a word.
 
-    It has no kernel for Conv3d. Its clamp writes the values of a channels-last tensor, as its convolutions give them,
-    into a contiguous one, so that each lands in another place (torch 2.13: `F.relu6` of such a tensor is wrong by up to
-    6, with x86 it is right).
+    PReLU does on the layout that quantized convolutions give, channels last. So does QNNPACK's clamp: it writes the
+    values of such a tensor into a contiguous one, where each lands in another place (torch 2.13: `F.relu6` is wrong by
+    up to 6, with x86 it is right).
     """
     import torch
     from torch import nn
     from torch.nn import functional
 
-    return (nn.Conv3d, nn.ReLU6, nn.Hardtanh, functional.relu6, functional.hardtanh, torch.clamp, "clamp")
+    clamps = (nn.ReLU6, nn.Hardtanh, functional.relu6, functional.hardtanh, torch.clamp, "clamp")
+    return (nn.PReLU, functional.prelu, *(clamps if engine == "qnnpack" else ()))
 
 
 def _is_transposed(kind: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from edgekit.core.artifact import TensorSpec
@@ -14,12 +14,14 @@ from edgekit.passes._torch.control_flow import check_control_flow
 from edgekit.passes._torch.engine import DEPRECATED, deterministic, engine
 from edgekit.passes._torch.fitting import Hooks, fit
 from edgekit.passes._torch.layers import layers_of
-from edgekit.passes._torch.loading import Loaded, example, load
+from edgekit.passes._torch.loading import Loaded, example, leaves, load
 from edgekit.passes._torch.qconfig import mapping, qconfig
 from edgekit.passes._torch.quantized_facts import float_layers, lite_facts
 from edgekit.passes._train.job import TrainingJob
 
 _CALIBRATION_BATCH = 32
+_FAR = 0.3
+"""Share of the answers' size; rounding to 8 bits moves them by a few hundredths."""
 _SHOWN = 6
 
 
@@ -41,6 +43,11 @@ class Work:
         check_control_flow(self.module, self.examples, name=self.name)
         self.layers = layers_of(self.module, self.examples)
         self.keep_float = select(self.layers, params.get("keep_float", ()), parameter=f"{pass_name}.keep_float")
+
+    def kept(self, engine_name: str) -> list[str]:
+        """Layers that stay float: the user's, and those that QNNPACK has no kernels for."""
+        without = [layer["name"] for layer in self.layers if layer["op"] == "Conv3d" and engine_name == "qnnpack"]
+        return [*self.keep_float, *without]
 
     def written(self, module: Any, output: str, *, engine_name: str, notes: Sequence[str] = ()) -> dict[str, Any]:
         """Write the result, and tell what `PassResult` holds; the engine is set."""
@@ -68,8 +75,12 @@ class Work:
             )
         if not kept:
             return [DEPRECATED]
-        more = f" and {len(kept) - _SHOWN} more" if len(kept) > _SHOWN else ""
-        return [f"In float stay {', '.join(kept[:_SHOWN])}{more}.", DEPRECATED]
+        return [f"In float stay {_listed(kept)}.", DEPRECATED]
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def keep(job: dict[str, Any]) -> dict[str, Any]:
@@ -96,8 +107,24 @@ def static(job: dict[str, Any]) -> dict[str, Any]:
         _calibrate(observed, arrays, work.loaded.inputs)
         is_graph = not notes
         module = graph_quantizing.converted(observed) if is_graph else eager_quantizing.converted(observed)
+        first = samples.tensors(arrays, work.loaded.inputs, slice(0, _CALIBRATION_BATCH))
+        notes += _far(work.module, module, first)
         notes += work.quantized_notes(module)
         return work.written(module, job["output"], engine_name=job["engine"], notes=notes)
+
+
+def _far(float_module: Any, module: Any, inputs: tuple[Any, ...]) -> Iterator[str]:
+    """What the user should know where some integer kernel answers wrongly, which torch does not tell."""
+    import torch
+
+    with torch.no_grad():
+        pairs = zip(leaves(module(*inputs)), leaves(float_module(*inputs)), strict=True)
+        shares = [float(((ours - theirs).square().mean() / theirs.square().mean()).sqrt()) for ours, theirs in pairs]
+    if max(shares) > _FAR:
+        yield (
+            f"The answers differ from the float model's by {max(shares):.0%} of their size: look at the accuracy, and "
+            "leave layers in float with keep_float."
+        )
 
 
 def _observed(work: Work, engine_name: str) -> tuple[Any, list[str]]:
@@ -108,7 +135,7 @@ def _observed(work: Work, engine_name: str) -> tuple[Any, list[str]]:
         try:
             graph = graph_quantizing.graph_of(work.module, name=work.name)
             clips = graph_quantizing.fuse_clips(graph)
-            chosen = mapping(params, engine_name, work.keep_float, clips=clips)
+            chosen = mapping(params, engine_name, work.kept(engine_name), clips=clips)
             return graph_quantizing.prepared(graph, chosen, work.examples), []
         except graph_quantizing.UntraceableError as cause:
             if params["mode"] == "fx":
@@ -116,9 +143,10 @@ def _observed(work: Work, engine_name: str) -> tuple[Any, list[str]]:
                     f"torch.fx cannot follow {cause}", hint='quantize it in eager mode: mode = "auto"'
                 ) from cause
             reason = f"torch.fx cannot follow {cause}"
-    fused, chains = eager_quantizing.fused(work.module, work.examples, name=work.name, keep_float=work.keep_float)
-    observed, apart = eager_quantizing.prepared(fused, work.examples, qconfig(params, engine_name), work.keep_float)
-    found = f"Quantized in eager mode ({reason}), fused: {', '.join(chains) or 'nothing'}."
+    kept = work.kept(engine_name)
+    fused, chains = eager_quantizing.fused(work.module, work.examples, name=work.name, keep_float=kept)
+    observed, apart = eager_quantizing.prepared(fused, work.examples, qconfig(params, engine_name), kept)
+    found = f"Quantized in eager mode ({reason}), fused: {_listed(chains) or 'nothing'}."
     apart_note = "Between the layers it computes in float: its code does not work on quantized tensors."
     return observed, [found, apart_note] if apart else [found]
 
@@ -183,7 +211,7 @@ def train(job: dict[str, Any]) -> dict[str, Any]:
                 f"torch.fx cannot follow {cause}", hint="quantize it after training, with qnnpack_static"
             ) from cause
         clips = graph_quantizing.fuse_clips(graph)
-        chosen = mapping(params, engine_name, work.keep_float, clips=clips, trains=True)
+        chosen = mapping(params, engine_name, work.kept(engine_name), clips=clips, trains=True)
         prepared = graph_quantizing.prepared(graph, chosen, work.examples, trains=True)
         with deterministic():
             fitted = fit(prepared, training, inputs=work.loaded.inputs, hooks=_hooks(prepared, params["epochs"]))

@@ -12,4 +12,5 @@ def settle(seed: int = 0) -> None:
 
     torch.manual_seed(seed)
     torch.set_num_threads(1)
+    torch.backends.mha.set_fastpath_enabled(False)  # one opaque operator, which phones do not have
     torch.use_deterministic_algorithms(True)  # noqa: FBT003 - the library's own signature

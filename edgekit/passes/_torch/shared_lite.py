@@ -10,7 +10,6 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edgekit.core.errors import UnsupportedError
 from edgekit.passes._torch import lite
 from edgekit.passes._torch.codebooks import Coded, packed, recovered
 from edgekit.passes._torch.engine import DEPRECATED
@@ -30,16 +29,10 @@ def convert(job: dict[str, Any]) -> dict[str, Any]:
     """Write a module as a .ptl with codebooks; see `edgekit.passes._torch_pass.TorchPass` for the job.
 
     Raises:
-        UnsupportedError: no weights share few enough values, or the module cannot be traced.
+        UnsupportedError: the module cannot be traced.
     """
     work = Work(job["source"], "ptl_shared", job["params"])
     coded = _coded(work.module)
-    if not coded:
-        raise UnsupportedError(
-            f"no weights of {work.name} share values, so codebooks would save nothing",
-            hint="put torch_share before, as the recipe share_ptl does, or take ptl",
-        )
-    script = _script(work.module, work.examples, coded, name=work.name)
     outputs, operators = lite.write(
         work.module,
         work.examples,
@@ -47,19 +40,26 @@ def convert(job: dict[str, Any]) -> dict[str, Any]:
         inputs=work.loaded.inputs,
         engine="none",
         name=work.name,
-        script=script,
+        script=_script(work.module, work.examples, coded, name=work.name) if coded else None,
     )
-    sizes = [sum(each.size_bytes for each in coded.values()), sum(4 * each.codes.size for each in coded.values())]
     return {
-        "notes": [
-            f"Weights of {len(coded)} tensors as codebooks and positions: {sizes[0]:,} bytes instead of {sizes[1]:,}; "
-            f"the first inference decodes them.",
-            DEPRECATED,
-        ],
+        "notes": [_told(coded), DEPRECATED],
         "inputs": lite.specs_of_one(work.loaded.inputs),
         "outputs": [spec.as_json() for spec in outputs],
         "facts": lite_facts(work.module, work.module, work.examples, layers=work.layers, operators=operators),
     }
+
+
+def _told(coded: Mapping[str, Coded]) -> str:
+    if not coded:
+        return (
+            "No weights share values, so the file is that of ptl: put torch_share before, as the recipe share_ptl does."
+        )
+    sizes = [sum(each.size_bytes for each in coded.values()), sum(4 * each.codes.size for each in coded.values())]
+    return (
+        f"{len(coded)} weight tensors as codebooks and positions: {sizes[0]:,} bytes instead of {sizes[1]:,}; "
+        "the first inference decodes them."
+    )
 
 
 def _coded(module: Any) -> dict[str, Coded]:
@@ -72,10 +72,13 @@ def _coded(module: Any) -> dict[str, Coded]:
 
 
 def _script(module: Any, examples: Sequence[Any], coded: Mapping[str, Coded], *, name: str) -> Any:
-    """The module as a script that decodes its weights once; the interfaces are those that torch.jit itself builds by."""
+    """The module as a script that decodes its weights once.
+
+    It is built by torch's own interfaces: in Python a frozen module can be no attribute of a scripted one.
+    """
     import torch
 
-    native: Any = torch._C  # noqa: SLF001 - a frozen module can be no attribute of a scripted one in Python
+    native: Any = torch._C  # noqa: SLF001 - see above
     jit: Any = torch.jit
     weights = [dict(module.named_parameters())[each].detach() for each in coded]
     answering = lite.traced(_fed(copy.deepcopy(module), list(coded)), (*weights, *examples), name)

@@ -112,8 +112,15 @@ def test_compile_compares_pairs_with_the_script_by_hand() -> None:
 
 
 def test_redeploy_is_met_only_with_no_byte_sent_again() -> None:
-    assert redeploy.figures(redeploy.Redeploy(first_bytes=9, again_bytes=(0, 0)))[1].met is True
-    assert redeploy.figures(redeploy.Redeploy(first_bytes=9, again_bytes=(0, 1)))[1].met is False
+    def sent(wire_bytes: int) -> redeploy.Sent:
+        return redeploy.Sent(wire_bytes=wire_bytes, file_bytes=9, model_wire_bytes=wire_bytes, model_bytes=8)
+
+    def is_met(*again: int) -> bool | None:
+        found = redeploy.Redeploy(first=sent(9), again=tuple(map(sent, again)), clustered=sent(5))
+        return redeploy.figures(found)[1].met
+
+    assert is_met(0, 0) is True
+    assert is_met(0, 1) is False
 
 
 def test_rollback_and_demo_take_the_median() -> None:

@@ -32,7 +32,8 @@ Watched = Callable[..., dict[str, np.ndarray]]
 def watched(job: dict[str, Any], output: str) -> None:
     """A search; as .npz the weights of the model before, in and after each training, and the learning rates.
 
-    Names: "TRAINING/begin", "TRAINING/STEP" after a step, "TRAINING/rates".
+    Names: "TRAINING/begin", "TRAINING/STEP" after a step, "TRAINING/rates", "TRAINING/settled_at": the first epoch that
+    may be the best one.
     """
     from dataclasses import replace
 
@@ -55,6 +56,7 @@ def watched(job: dict[str, Any], output: str) -> None:
 
         seen[f"{at}/begin"] = taken()
         seen[f"{at}/rates"] = np.array([hooks.learning_rate(step) for step in range(STEPS)])
+        seen[f"{at}/settled_at"] = np.array(hooks.settled_at)
         return fitting.fit(module, *arguments, hooks=replace(hooks, after_step=after_step), **more)
 
     lottery.fit = fit
@@ -181,6 +183,13 @@ def test_control_gets_new_weights_under_the_same_mask_and_trains_all_the_way(wat
     assert np.array_equal(control["2/begin"] != 0, stays)
     assert np.abs(control["2/begin"] - ticket["2/begin"])[stays].min() > 0
     assert np.array_equal(control["2/rates"], control["0/rates"])
+
+
+def test_training_is_not_ended_before_it_learns(watch):
+    seen = watch(rewind_step=6, validation_split=0.25, epochs=4)
+
+    assert np.array_equal(seen["2/5"], seen["2/begin"])
+    assert seen["2/settled_at"] == 6 // 3
 
 
 @pytest.mark.parametrize("after", [5, STEPS + 5, 2 * STEPS + 1], ids=["first", "second", "last"])

@@ -76,6 +76,8 @@ def layers(path: str) -> list[dict[str, Any]]:
         ("untraceable", "qnnpack_static", {}),
         ("untraceable_residual", "qnnpack_static", {}),
         ("stubbed", "qnnpack_static", {}),
+        ("activations", "qnnpack_static", {}),
+        ("activations", "x86_static", {}),
         ("lstm", "qnnpack_dynamic", {}),
         ("gru", "qnnpack_dynamic", {"per_channel": False}),
         ("mlp", "x86_dynamic", {}),
@@ -194,6 +196,14 @@ def test_layers_are_listed_with_what_they_cost(torch_model):
 def test_layer_that_no_pattern_means_is_named(torch_model, run_torch_pass):
     with pytest.raises(ConfigurationError, match="'convolution' matches no layer"):
         run_torch_pass("qnnpack_static", torch_model("cnn"), {"keep_float": ["convolution"]})
+
+
+def test_kernels_that_answer_wrongly_stay_float(torch_model, run_torch_pass):
+    result, record = run_torch_pass("qnnpack_static", torch_model("activations"))
+
+    assert {"aten::prelu", "aten::relu6"} & names_of(result) == {"aten::prelu", "aten::relu6"}
+    assert not {"quantized::prelu"} & names_of(result)
+    assert not any("differ from the float" in note for note in record.notes)
 
 
 def test_recurrent_layer_stays_float_in_static_quantization_and_is_named(torch_model, run_torch_pass):

@@ -18,8 +18,7 @@ from tests.models.torch_digits import accuracy, run_torch_pass, torch_model
 __all__ = ["run_torch_pass", "torch_model"]
 
 SHORT = {"epochs": 1, "batch_size": 64, "validation_split": 0.0}
-STILL = {**SHORT, "learning_rate": 1e-12, "schedule": "constant"}
-"""So small a rate that a float32 weight stays what it was."""
+STILL = {**SHORT, "fine_tune": False}
 CNN = ["features.0.weight", "features.3.weight", "features.6.weight", "hidden.weight", "scores.weight"]
 
 
@@ -42,6 +41,11 @@ def lowest(name: str, weight: Any) -> Any:
     """A criterion of a user's: the smallest weights stay."""
     assert name in ("hidden.weight", "scores.weight")
     return -weight.abs()
+
+
+def hidden_first(name: str, weight: Any) -> Any:
+    """A criterion that likes one layer better."""
+    return weight.abs() + (100 if name == "hidden.weight" else 0)
 
 
 def one_number(_name: str, weight: Any) -> Any:
@@ -77,10 +81,13 @@ def judge_movement() -> dict[str, Any]:
     chosen = plan(module, params, pass_name="p", name="m")
     masks = Masks(chosen)
     movement = Movement(masks)
+    gradients: list[list[float]] = []
 
     def step(*gradient: float) -> list[float]:
         module.weight.grad = torch.tensor([gradient])
         movement.learn()
+        masks.silence()
+        gradients.append(module.weight.grad[0].tolist())
         movement.remember()
         movement.restore()
         masks.cut(chosen.groups[0], movement.scores, 0.5, comes_back=True)
@@ -92,7 +99,29 @@ def judge_movement() -> dict[str, Any]:
         "first": step(-1.0, -1.0, -1.0, -1.0),
         "second": step(0.0, 5.0, 5.0, 0.0),
         "scores": movement.scores["weight"][0].tolist(),
+        "gradients": gradients,
     }
+
+
+def flow_through_batch_norm() -> list[Any]:
+    """Synaptic flow through a layer whose statistics, taken as they are, would stop it: what stays."""
+    import torch
+    from torch import nn
+
+    from edgekit.core.artifact import TensorSpec
+    from edgekit.passes._torch.pruning_masks import Masks
+    from edgekit.passes._torch.pruning_plan import plan
+    from edgekit.passes._torch.synflow import synflow
+
+    module = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.ReLU(), nn.Linear(2, 1, bias=False)).eval()
+    module[0].weight.data = torch.tensor([[-3.0, 1.0], [2.0, -1.0]])
+    module[1].running_mean.fill_(100.0)
+    params = {"sparsity": 0.5, "scope": "layer", "layers": {}, "types": {}, "skip": []}
+    masks = Masks(plan(module, params, pass_name="p", name="m"))
+    synflow(module, [TensorSpec(name="x", shape=(-1, 2), dtype="float32")], masks, 1, name="m")
+    found: list[Any] = masks.stays["0.weight"].tolist()
+    assert module[1].running_mean[0] == 100
+    return found
 
 
 def cut_off(job: dict[str, Any], after: int) -> bool:
@@ -223,7 +252,7 @@ def test_criterion_of_the_user_decides(mlp, run_torch_pass):
 
 
 def test_synaptic_flow_is_that_of_the_paper(mlp, run_torch_pass):
-    params = {**SHORT, "learning_rate": 1e-12, "sparsity": 0.9, "criterion": "synflow"}
+    params = {**STILL, "sparsity": 0.9, "criterion": "synflow"}
 
     one_round, _ = run_torch_pass("torch_prune", mlp, {**params, "synflow_rounds": 1})
     many, _ = run_torch_pass("torch_prune", mlp, {**params, "synflow_rounds": 20})
@@ -235,12 +264,28 @@ def test_synaptic_flow_is_that_of_the_paper(mlp, run_torch_pass):
     assert many.digest != one_round.digest
 
 
+def test_synaptic_flow_runs_through_batch_norm():
+    found = shared_user_isolate().call(f"{__name__}:flow_through_batch_norm", {}, what="looking at a flow")
+
+    assert found == [[True, False], [True, False]]
+
+
+def test_one_threshold_for_all_leaves_a_weight_in_each_tensor_and_says_so(mlp, run_torch_pass):
+    params = {**SHORT, "sparsity": 0.5, "scope": "global", "criterion": f"{__name__}:hidden_first"}
+
+    result, record = run_torch_pass("torch_prune", mlp, params)
+
+    assert int((weights(result.path)["scores.weight"] != 0).sum()) == 1
+    assert record.notes[1].startswith("Down to one weight, so that little gets through: scores;")
+
+
 def test_movement_keeps_what_moves_away_from_zero_and_lets_it_come_back():
     found = shared_user_isolate().call(f"{__name__}:judge_movement", {}, what="judging movement")
 
     assert found["first"] == [1.0, 0.0, 2.0, 0.0]
     assert found["scores"] == [1.0, -1.0 + 5.0, 2.0 - 10.0, -2.0]
     assert found["second"] == [1.0, -1.0, 0.0, 0.0]
+    assert found["gradients"] == [[-1.0, -1.0, -1.0, -1.0], [0.0, 0.0, 5.0, 0.0]]
 
 
 @pytest.mark.parametrize("criterion", ["l1", "movement"])
@@ -251,7 +296,7 @@ def test_interrupted_pruning_goes_on_to_the_same_bytes(mlp, criterion, run_torch
     np.save(tmp_path / "x.npy", data.inputs[0])
     np.save(tmp_path / "y.npy", data.labels)
     params = PASSES.load("torch_prune").parse(
-        {"epochs": 3, "batch_size": 32, "sparsity": 0.6, "criterion": criterion, "frequency": 4}
+        {"epochs": 3, "batch_size": 32, "sparsity": 0.6, "criterion": criterion, "frequency": 5}
     )
     job: dict[str, Any] = {
         "source": str(mlp.path),
@@ -302,6 +347,8 @@ def test_model_that_is_not_sparse_enough_is_a_bug(mlp):
         ({"criterion": "l2"}, "torch_prune.criterion is 'l2'"),
         ({"criterion": "synflow", "synflow_rounds": 0}, "torch_prune.synflow_rounds is 0"),
         ({"criterion": "synflow", "end": 0.5}, "torch_prune.end does nothing with synflow"),
+        ({"fine_tune": False, "power": 1.0}, "torch_prune.power does nothing without fine-tuning"),
+        ({"criterion": "movement", "fine_tune": False}, "torch_prune.fine_tune is False"),
         ({"criterion": "movement", "schedule": "constant"}, "torch_prune.begin is 0.0"),
         ({"epochs": 0}, "torch_prune.epochs is 0"),
     ],
