@@ -82,6 +82,20 @@ def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def torch_quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with digits.safetensors, train.npz and test.npz of examples/pytorch, trained once a run."""
+
+    def build(base: Path) -> Path:
+        folder = base / "torch-quickstart"
+        if not (folder / "digits.safetensors").exists():  # what it writes last
+            script = ROOT / "examples" / "pytorch" / "train.py"
+            subprocess.run([sys.executable, str(script), str(folder)], check=True, capture_output=True, timeout=300)
+        return folder
+
+    return once_a_run(tmp_path_factory, "torch-quickstart", build)
+
+
+@pytest.fixture(scope="session")
 def phone_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with small .ptl and .pte models, written once a session; see tests/models/phone_files.py."""
     folder = tmp_path_factory.mktemp("phone_files")

@@ -18,6 +18,9 @@ from edgekit.core.device_entry import DeviceEntry, Provenance
 from edgekit.core.errors import DeadlineError, NetworkError, UnsupportedError
 from edgekit.device.inventory import Inventory
 from edgekit.emulators import EmulatedDevice, Emulator, MachineSpec, VulkanDriver, emulator
+from tests.models.command import warm_child
+
+__all__ = ["warm_child"]
 
 Edgekit = Callable[..., dict[str, Any]]
 

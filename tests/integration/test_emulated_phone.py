@@ -13,15 +13,19 @@ from edgekit.core.digest import sha256_file
 from edgekit.core.errors import EdgekitError
 from edgekit.device.client import ArtifactRef, DeviceClient, RunOptions
 from edgekit.device.connect import connect
+from edgekit.device.inventory import Inventory
 from edgekit.device.provision import provision
 from edgekit.emulators import EmulatedDevice
 from edgekit.flows.emulator import machine_of, with_runtimes
 from tests.integration.conftest import entry_for, usable
+from tests.models.command import edgekit
 from tests.models.phone_files import SAMPLES
 
+ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.emulated_phone
 
 PATIENT = RunOptions(timeout_s=600)  # to import torch takes the emulated phone 10 s, and minutes on a busy computer
+STEP_OF_THE_DIGITS = 0.25  # of the scores of examples/pytorch, which run over some 60
 ONE_STEP = 0.005  # the answers of the quantized net are multiples of about 0.0018
 
 
@@ -79,6 +83,34 @@ def test_portable_program_answers_as_torch_on_the_host(phone: DeviceClient, phon
     there = answers(phone, phone_files / "portable.pte", "executorch", x)
 
     assert np.abs(there - expected(phone_files, "float")).max() <= 1e-6
+
+
+@pytest.mark.parametrize(
+    ("recipe", "runtime"), [((), "qnnpack_static"), (("--recipe", "executorch_xnnpack"), "executorch_xnnpack")]
+)
+def test_pytorch_model_is_deployed_and_answers_as_on_the_host(
+    emulated_phone: EmulatedDevice,
+    torch_quickstart: Path,
+    tmp_path: Path,
+    recipe: tuple[str, ...],
+    runtime: str,
+) -> None:
+    Inventory.find().add(entry_for(emulated_phone))
+
+    document = edgekit(
+        "deploy", "digits:make", "--weights", torch_quickstart / "digits.safetensors", "--target", "android_arm64",
+        *recipe, "--calibration-data", torch_quickstart / "train.npz", "--eval-data", torch_quickstart / "test.npz",
+        "--no-profile", "--output", tmp_path / "digits.edgekit", cwd=ROOT / "examples" / "pytorch",
+    )  # fmt: skip
+
+    status = edgekit("status", "--device", "phone", cwd=tmp_path)
+    evaluation = document["evaluation"]
+    assert document["recipe"] == runtime
+    assert status["active"] == document["bundle"]["sha256"]
+    assert evaluation["samples"] == evaluation["accuracy"]["n"] == 540
+    assert evaluation["max_abs_difference"] <= 8 * STEP_OF_THE_DIGITS
+    assert evaluation["agreement"] >= 0.99
+    assert evaluation["accuracy"]["value"] >= document["accuracy"]["float"]["value"] - 0.005
 
 
 @pytest.fixture

@@ -34,10 +34,52 @@ def graph_of(module: Any, *, name: str) -> Any:
     for node in graph.graph.nodes:
         if node.op in ("call_function", "call_method") and node.target in functions:
             node.op, node.target = "call_function", functions[node.target]
+        if node.op == "call_module" and isinstance(layer := graph.get_submodule(node.target), nn.PReLU):
+            graph.set_submodule(node.target, _opened(layer))
         if node.op == "call_function" and node.target is nn.functional.dropout and module.training:
             _as_layer(graph, node)
     graph.recompile()
     return graph
+
+
+def open_clamps(graph: Any) -> None:
+    """Write clamps in a word that torch's tables do not know, so that they stay in float.
+
+    QNNPACK's clamp writes the values of a channels-last tensor, as its convolutions give them, into a contiguous one,
+    where each lands in another place: `F.relu6` is wrong by up to 6 (torch 2.13; with x86 it is right).
+    """
+    import torch
+    from torch import nn
+    from torch.nn import functional
+
+    layers = dict(graph.named_modules())
+    for node in graph.graph.nodes:
+        layer = layers.get(node.target) if node.op == "call_module" else None
+        limits: tuple[Any, ...] | None = None
+        if isinstance(layer, nn.Hardtanh):  # ReLU6 is one
+            limits = (layer.min_val, layer.max_val)
+        elif node.target is functional.relu6:
+            limits = (0.0, 6.0)
+        elif node.target is functional.hardtanh:
+            given = dict(zip(("min_val", "max_val"), node.args[1:3], strict=False)) | dict(node.kwargs)
+            limits = (given.get("min_val", -1.0), given.get("max_val", 1.0))
+        elif node.target in (torch.clamp, "clamp"):
+            node.op, node.target = "call_function", torch.clip
+        if limits is not None:
+            node.op, node.target, node.args, node.kwargs = "call_function", torch.clip, (node.args[0], *limits), {}
+    graph.recompile()
+
+
+def _opened(prelu: Any) -> Any:
+    """A PReLU that torch's tables do not know as one: they would make it integer whatever its configuration says."""
+    from torch import nn
+
+    class Opened(nn.PReLU):
+        pass
+
+    layer = Opened(prelu.num_parameters)
+    layer.weight = prelu.weight
+    return layer.train(mode=prelu.training)
 
 
 def fuse_clips(graph: Any) -> list[list[str]]:

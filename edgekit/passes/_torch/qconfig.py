@@ -76,6 +76,7 @@ def mapping(
         keep_float: names of layers without a configuration.
         clips: names of layers that fuse and end with ReLU6, as `graph_quantizing.fuse_clips` gives them.
     """
+    from torch import nn
     from torch.ao import quantization as tq
     from torch.ao.quantization import qconfig_mapping as defaults
 
@@ -91,7 +92,7 @@ def mapping(
                 own_weight = ao.default_fused_wt_fake_quant if trains else ao.default_weight_observer
             found.set_object_type(kind, ao.QConfig(activation=chosen.activation, weight=own_weight or chosen.weight))
     found.set_global(chosen)
-    for kind in broken(engine):
+    for kind in (nn.PReLU, nn.functional.prelu):  # wrong on channels last, as quantized convolutions give it
         found.set_object_type(kind, None)
     for group in clips:
         own = None if set(group) & set(keep_float) else clipped(params, engine, trains=trains)
@@ -100,21 +101,6 @@ def mapping(
     for name in keep_float:
         found.set_module_name(name, None)
     return found
-
-
-def broken(engine: str) -> tuple[Any, ...]:
-    """Operators that have to stay in float, because torch's integer kernels answer wrongly, without a word.
-
-    PReLU does on the layout that quantized convolutions give, channels last. So does QNNPACK's clamp: it writes the
-    values of such a tensor into a contiguous one, where each lands in another place (torch 2.13: `F.relu6` is wrong by
-    up to 6, with x86 it is right).
-    """
-    import torch
-    from torch import nn
-    from torch.nn import functional
-
-    clamps = (nn.ReLU6, nn.Hardtanh, functional.relu6, functional.hardtanh, torch.clamp, "clamp")
-    return (nn.PReLU, functional.prelu, *(clamps if engine == "qnnpack" else ()))
 
 
 def _is_transposed(kind: Any) -> bool:

@@ -135,6 +135,8 @@ def _observed(work: Work, engine_name: str) -> tuple[Any, list[str]]:
         try:
             graph = graph_quantizing.graph_of(work.module, name=work.name)
             clips = graph_quantizing.fuse_clips(graph)
+            if engine_name == "qnnpack":
+                graph_quantizing.open_clamps(graph)
             chosen = mapping(params, engine_name, work.kept(engine_name), clips=clips)
             return graph_quantizing.prepared(graph, chosen, work.examples), []
         except graph_quantizing.UntraceableError as cause:
@@ -211,6 +213,8 @@ def train(job: dict[str, Any]) -> dict[str, Any]:
                 f"torch.fx cannot follow {cause}", hint="quantize it after training, with qnnpack_static"
             ) from cause
         clips = graph_quantizing.fuse_clips(graph)
+        if engine_name == "qnnpack":
+            graph_quantizing.open_clamps(graph)
         chosen = mapping(params, engine_name, work.kept(engine_name), clips=clips, trains=True)
         prepared = graph_quantizing.prepared(graph, chosen, work.examples, trains=True)
         with deterministic():
