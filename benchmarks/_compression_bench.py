@@ -104,8 +104,8 @@ def compiled(given: Files, folder: Path, recipe: str | Path, *options: object) -
     document = edgekit("compile", *command(given, recipe), *options, "--output", folder / f"{given.name}.edgekit")
     accuracy = document["accuracy"]
     return (
-        _row(document["reference"], accuracy["float"], {}),
-        _row(document["artifact"], accuracy["artifact"], document["budget"] or {}),
+        row(document["reference"], accuracy["float"], {}),
+        row(document["artifact"], accuracy["artifact"], document["budget"] or {}),
     )
 
 
@@ -156,7 +156,8 @@ def goal(what: str, row: Row, wanted: str, met: bool, note: str = "") -> Figure:
     return Figure(what=what, value=spoken(row), goal=wanted, met=met, note="; ".join([*notes, note] if note else notes))
 
 
-def _row(artifact: dict[str, Any], accuracy: dict[str, Any], budget: dict[str, Any]) -> Row:
+def row(artifact: dict[str, Any], accuracy: dict[str, Any], budget: dict[str, Any]) -> Row:
+    """What a document of `edgekit compile` says of an artifact."""
     return Row(
         size_bytes=artifact["size_bytes"],
         zip_bytes=artifact["zip_bytes"],

@@ -1,4 +1,4 @@
-"""The child's side of `scripts/bench lottery`: LeNet-300-100, one ticket of it, and its right answers."""
+"""The child's side of `scripts/bench lottery`: one ticket, and its right answers."""
 
 from __future__ import annotations
 
@@ -7,20 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from edgekit.passes._torch.loading import load
 from edgekit.passes._torch.lottery import find
 from edgekit.passes._torch.source import make
 
 _AT_ONCE = 1000
-
-
-def lenet_300_100() -> nn.Module:
-    """The fully connected network of LeCun et al. 1998, with ReLU, as in the first paper on lottery tickets."""
-    return nn.Sequential(
-        nn.Flatten(), nn.Linear(784, 300), nn.ReLU(), nn.Linear(300, 100), nn.ReLU(), nn.Linear(100, 10)
-    )
 
 
 def ticket(folder: str, params: dict[str, Any]) -> int:
@@ -35,7 +27,7 @@ def ticket(folder: str, params: dict[str, Any]) -> int:
     """
     here = Path(folder)
     dense, sparse = str(here / "dense.torch"), str(here / "ticket.torch")
-    make("benchmarks._lottery_run:lenet_300_100", None, "", [[1, 28, 28]], ["float32"], dense)
+    make("benchmarks._lottery_net:lenet_300_100", None, "", [[1, 28, 28]], ["float32"], dense)
     find(
         {
             "source": dense,

@@ -16,6 +16,7 @@ from edgekit.core.dataset import Dataset
 from edgekit.core.device_entry import DeviceEntry
 from edgekit.core.errors import InputError, UsageError
 from edgekit.core.events import OnEvent, ignore
+from edgekit.core.factory import Factory
 from edgekit.core.measurement import Evaluation, Measurement, Plan
 from edgekit.core.metric import Labels, Metric
 from edgekit.core.preprocessing import Preprocessing
@@ -40,6 +41,7 @@ def compile(  # noqa: A001 -- the field's word, and the module's name keeps it a
     model: str | Path,
     *,
     target: str | Target,
+    weights: str | Path | None = None,
     recipe: str | None = None,
     calibration_data: Data | None = None,
     train_data: Dataset | str | None = None,
@@ -54,8 +56,9 @@ def compile(  # noqa: A001 -- the field's word, and the module's name keeps it a
     """Compress a model for a target.
 
     Args:
-        model: a Keras file, a SavedModel folder or a .tflite.
+        model: a Keras file, a SavedModel folder, a .tflite, or `package.module:function` for a PyTorch module.
         target: name, path of a TOML file, or a Target.
+        weights: of a PyTorch module: safetensors or a state dict; None keeps what the function gives.
         recipe: name or path; None takes the target's own.
         calibration_data: typical samples: what `--calibration-data` takes, or an array of shape [samples, ...].
         train_data: samples for recipes that train.
@@ -75,7 +78,7 @@ def compile(  # noqa: A001 -- the field's word, and the module's name keeps it a
     """
     judged = Metric.parse(metric)
     request = CompileRequest(
-        model=Path(model),
+        model=_model(model, weights),
         target=target if isinstance(target, Target) else load_target(target, project_dir=Path.cwd()),
         recipe=None if recipe is None else load_recipe(recipe, project_dir=Path.cwd()),
         calibration=_dataset(calibration_data, None, preprocessing, judged.labels),
@@ -87,6 +90,15 @@ def compile(  # noqa: A001 -- the field's word, and the module's name keeps it a
         seed=seed,
     )
     return compile_model(request, on_event).bundle
+
+
+def _model(model: str | Path, weights: str | Path | None) -> Path | Factory:
+    path = Path(model)
+    if Factory.is_one(str(model)) and not path.exists():
+        return Factory(function=str(model), weights=None if weights is None else Path(weights))
+    if weights is not None:
+        raise UsageError(f"weights go with a PyTorch model, module:function; {model} is a file", hint="leave them out")
+    return path
 
 
 class Device:

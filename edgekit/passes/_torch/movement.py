@@ -39,7 +39,7 @@ class Movement:
     def remember(self) -> None:
         """Take over what the optimizer made of the weights that stay."""
         for weight in self._masks.plan.weights:
-            stays = self._masks.stays[weight.key]
+            stays = self._masks.stays[weight.key] > 0
             self._whole[weight.key].copy_(weight.parameter.detach().where(stays, self._whole[weight.key]))
 
     def restore(self) -> None:

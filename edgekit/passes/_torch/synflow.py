@@ -63,7 +63,7 @@ def synflow(module: Any, inputs: Sequence[TensorSpec], masks: Masks, rounds: int
 
 def _apply(parameters: dict[str, Any], masks: Masks) -> None:
     for key, stays in masks.stays.items():
-        parameters[key].detach().masked_fill_(~stays, 0.0)
+        parameters[key].detach().mul_(stays)
 
 
 def _dtype(spec: TensorSpec) -> Any:

@@ -13,9 +13,7 @@ import pytest
 from edgekit.core.errors import ConfigurationError
 from edgekit.core.registry import PASSES
 from tests.models.fixtures import shared_user_isolate
-from tests.models.torch_digits import images, run_torch_pass, torch_model
-
-__all__ = ["run_torch_pass", "torch_model"]
+from tests.models.torch_digits import images
 
 SHORT = {"epochs": 2, "batch_size": 64, "validation_split": 0.0, "sparsity": 0.8, "rounds": 2}
 STEPS = 8

@@ -13,9 +13,7 @@ from edgekit.core.artifact import Artifact
 from edgekit.core.errors import ConfigurationError, InternalError, UnsupportedError
 from edgekit.core.registry import PASSES
 from tests.models.fixtures import shared_user_isolate
-from tests.models.torch_digits import accuracy, run_torch_pass, torch_model
-
-__all__ = ["run_torch_pass", "torch_model"]
+from tests.models.torch_digits import accuracy
 
 SHORT = {"epochs": 1, "batch_size": 64, "validation_split": 0.0}
 STILL = {**SHORT, "fine_tune": False}
