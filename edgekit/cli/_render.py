@@ -51,7 +51,10 @@ def run_summary(document: Mapping[str, Any]) -> None:
     """Print the few numbers that a run ends with, and what to know of them."""
     page = build_page(dict(document))
     headline = report_table.headline(page)
-    table(headline.title, headline.header if headline.rows else ("",), headline.rows)
+    if headline.rows:
+        table(headline.title, headline.header, headline.rows)
+    else:
+        console().print(escape(headline.title))
     unkept = [document["run_id_reason"]] if document.get("run_id_reason") else []
     for line in (*page.remarks, *unkept):
         console().print(escape(f"note: {line}"), style="dim")

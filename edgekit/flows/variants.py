@@ -22,7 +22,7 @@ from edgekit.flows.request import CompileRequest
 from edgekit.flows.trials import run_steps, settled
 from edgekit.flows.workspace import workspace
 
-FLOAT = "float, the reference"
+FLOAT = "float"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from edgekit.report import _wording
 from edgekit.report._document import Part
-from edgekit.report._page import Section, Table
+from edgekit.report._page import Row, Section, Table
 
 _NONE = "–"
+_DIFFERENCE = "From float: the largest difference of an output."
 
 
 def sections(part: Part) -> list[Section]:
@@ -18,47 +19,51 @@ def sections(part: Part) -> list[Section]:
 
 
 def _forms(part: Part, forms: list[Part]) -> Section:
-    header = ("form", "format", "runtime", "bytes", "zipped", "top-1", "95 % interval", "largest difference", "note")
     samples = part["samples"].count()
+    header = ("form", "runtime", "bytes", "zipped", "top-1", "95 %", "from float")
     return Section(
         title="Forms of one model",
-        rows=(),
-        note=f"All on this computer, over the same {samples:,} samples." if samples is not None else "",
-        table=Table(title="Forms of one model", header=header, rows=tuple(map(_row, forms))),
+        rows=tuple(row for form in forms for row in _remarks(form)),
+        note="" if samples is None else f"All on this computer, over the same {samples:,} samples. {_DIFFERENCE}",
+        table=Table(
+            title="Forms of one model", header=header, rows=tuple(_row(form) for form in forms if not form["reason"])
+        ),
     )
 
 
 def _row(form: Part) -> tuple[str, ...]:
-    name = form["recipe"].text(80) or _NONE
-    if reason := form["reason"].text():
-        return (name, *[_NONE] * 7, f"not made: {reason}")
-    difference = form["max_abs_difference"].number()
-    accuracy = form["accuracy"]
+    difference, accuracy = form["max_abs_difference"].number(), form["accuracy"]
     value, bounds = accuracy["value"].number(), [bound.number() for bound in accuracy["ci95"].items()]
-    interval = " to ".join(f"{bound:.1%}" for bound in bounds if bound is not None)
-    fallen = [f"{each['op'].text(60)} x{each['count'].count()}" for each in form["portable_ops"].items()]
+    interval = "\N{EN DASH}".join(f"{100 * bound:.1f}" for bound in bounds if bound is not None)
     return (
-        name,
-        form["format"].text(20) or _NONE,
+        form["recipe"].text(80) or _NONE,
         form["runtime"].text(40) or _NONE,
         *(_count(form[key]) for key in ("size_bytes", "zip_bytes")),
         _NONE if value is None else _wording.share(value),
         interval or _NONE,
-        _NONE if difference is None else f"{difference:.3g}",
-        f"falls back to portable kernels: {', '.join(fallen)}" if fallen else "",
+        _NONE if difference is None else f"{difference:.2g}",
     )
+
+
+def _remarks(form: Part) -> list[Row]:
+    """A form that could not be made, and operators that its delegate leaves to slower kernels."""
+    name = form["recipe"].text(80) or _NONE
+    if reason := form["reason"].text():
+        return [Row(metric=name, value=f"not made: {reason}")]
+    fallen = [f"{each['op'].text(60)} x{each['count'].count()}" for each in form["portable_ops"].items()]
+    return [Row(metric=name, value=f"leaves to portable kernels: {', '.join(fallen)}")] if fallen else []
 
 
 def _agreement(part: Part) -> list[Section]:
     names = [form["recipe"].text(80) or _NONE for form in part["forms"].items() if not form["reason"]]
     rows = []
-    for name in names:
+    for place, name in enumerate(names, start=1):
         shares = [part["agreement"][name][other].number() for other in names]
-        rows.append((name, *(_NONE if share is None else _wording.share(share) for share in shares)))
+        rows.append((f"{place} {name}", *(_NONE if share is None else _wording.share(share) for share in shares)))
     if all(cell == _NONE for row in rows for cell in row[1:]):
         return []
-    title = "Same class"
-    return [Section(title=title, rows=(), table=Table(title=title, header=("", *names), rows=tuple(rows)))]
+    header = ("", *(str(place) for place in range(1, 1 + len(names))))
+    return [Section(title="Same class", rows=(), table=Table(title="Same class", header=header, rows=tuple(rows)))]
 
 
 def _count(part: Part) -> str:

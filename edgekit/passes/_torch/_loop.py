@@ -205,7 +205,7 @@ class Loop:
             for name, value in values.items()
             if hasattr(value, "numpy")
         }
-        return {**modules, **optimizer, "tensors": [each.detach().numpy().copy() for each in self._hooks.tensors]}
+        return {**modules, **optimizer, "tensors": [each.detach().clone().numpy() for each in self._hooks.tensors]}
 
     def _resume(self) -> None:
         import torch
@@ -273,8 +273,11 @@ def users(module: Any, job: TrainingJob, hooks: Hooks) -> None:
 
 
 def _taken(module: Any) -> list[NDArray[Any]]:
-    """Copies of all values of a module, in the order of its state dict."""
-    return [tensor.detach().numpy().copy() for tensor in state(module).values()]
+    """Copies of all values of a module, in the order of its state dict.
+
+    Copied before NumPy sees them: it would fix the storage, and observers resize theirs at the first batch.
+    """
+    return [tensor.detach().clone().numpy() for tensor in state(module).values()]
 
 
 def _put(module: Any, arrays: Sequence[NDArray[Any]]) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from edgekit.core.artifact import TensorSpec
 from edgekit.core.errors import ConfigurationError, UnsupportedError
 from edgekit.core.progress import tell
+from edgekit.passes._torch._losses import rule
 from edgekit.passes._torch.exporting import exported, first_line, read
 from edgekit.passes._torch.facts import activation_bytes, weight_facts
 from edgekit.passes._torch.fitting import Hooks, fit
@@ -63,6 +64,7 @@ def train(job: dict[str, Any]) -> dict[str, Any]:
 
     task = TrainingJob(**job)
     loaded = load(task.source)
+    loss = rule(loaded.module, task, loaded.inputs)  # before the graph, which has no eval() to look at it with
     several = example(loaded.inputs, batch=2)
     batch = torch.export.Dim("batch", min=1)
     shapes = tuple({0: batch} for _ in several)
@@ -72,7 +74,7 @@ def train(job: dict[str, Any]) -> dict[str, Any]:
     def mode(training: bool) -> None:
         (move_exported_model_to_train if training else move_exported_model_to_eval)(graph)
 
-    fitted = fit(graph, task, inputs=loaded.inputs, hooks=Hooks(mode=mode))
+    fitted = fit(graph, task, inputs=loaded.inputs, loss=loss, hooks=Hooks(mode=mode))
     result = _written(
         _converted(graph), loaded.module.eval(), example(loaded.inputs), name=loaded.factory, output=task.output
     )
