@@ -17,7 +17,18 @@ from benchmarks._machine import Machine, describe, this_machine
 from benchmarks._missing import CannotRun
 
 SPEED = ("help", "compile", "redeploy", "transfer", "evaluate", "rollback", "demo")
-COMPRESSION = ("quickdraw", "passes", "mnist_cnn", "lenet5", "resnet8", "spoilt")
+COMPRESSION = (
+    "quickdraw",
+    "passes",
+    "mnist_cnn",
+    "lenet5",
+    "resnet8",
+    "spoilt",
+    "pytorch",
+    "lottery",
+    "sharing",
+    "torch_slim",
+)
 NAMES = (*SPEED, *COMPRESSION)
 GROUPS = {"all": NAMES, "compression": COMPRESSION}
 DOCUMENT = ROOT / "docs" / "benchmarks.md"

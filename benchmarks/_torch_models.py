@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
-from benchmarks import _torch_nets
+from benchmarks import _lottery_net, _torch_nets
 
 SEED = 7
 BATCH, RATE = 64, 2e-3
@@ -88,6 +88,8 @@ MODELS = {
     "quickdraw": (_torch_nets.quickdraw, drawings, 12),
     "keywords": (_torch_nets.keywords, words, 20),
     "mobilenet": (_torch_nets.mobilenet, digits, 4),
+    "lenet5": (_torch_nets.lenet5, digits, 6),
+    "lenet_300_100": (_lottery_net.lenet_300_100, digits, 6),
 }
 
 

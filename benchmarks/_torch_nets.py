@@ -31,6 +31,24 @@ def keywords() -> nn.Module:
     )
 
 
+def lenet5() -> nn.Module:
+    """LeCun et al. 1998, with ReLU and maximum pooling; 61,706 parameters, 28 x 28."""
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(2, 2),
+        nn.Conv2d(6, 16, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2, 2),
+        nn.Flatten(),
+        nn.Linear(16 * 5 * 5, 120),
+        nn.ReLU(),
+        nn.Linear(120, 84),
+        nn.ReLU(),
+        nn.Linear(84, 10),
+    )
+
+
 class InvertedResidual(nn.Module):
     """Expand, filter each channel, project; added to what came in (Sandler et al. 2018, arXiv 1801.04381)."""
 

@@ -32,7 +32,8 @@ class TorchSlimParams(TrainingParams):
             bn_scale: the scale of its batch normalization (Network Slimming, Liu et al. 2017, arXiv 1708.06519);
             taylor: first-order estimate of what the loss would change (Molchanov et al. 2019, arXiv 1906.10771).
         scope: "group" takes the same share from every layer, "global" the channels that matter least wherever they
-            are; with l1 and l2 each group's scores are divided by their mean first, as norms depend on a filter's size.
+            are; with l1 and l2 each group's scores are divided by their mean first, as norms depend on a filter's size,
+            and for `target_macs` by the multiply-accumulates of a channel.
         layers: regular expression for a whole layer name -> ratio of that layer; of several that match the lowest
             counts, also for layers whose channels are tied. 0 leaves a layer as it is.
         skip: regular expressions for whole names of layers that keep all channels.

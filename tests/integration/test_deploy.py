@@ -73,7 +73,8 @@ def edgekit_text(*arguments: str) -> str:
 
 
 def test_redeploy_of_an_unchanged_bundle_sends_nothing(edgekit: Edgekit, rpi4: DeviceEntry, quickstart: Path) -> None:
-    model, flags = quickstart / "quickstart.keras", ("--target", "rpi4", "--no-profile")
+    model = quickstart / "quickstart.keras"
+    flags = ("--target", "rpi4", "--no-profile", "--seed", 11)  # other samples, so no other test sent this bundle
     first = edgekit("deploy", model, *flags, "--calibration-data", quickstart / "train.npz")
 
     second = edgekit("deploy", model, *flags, "--calibration-data", quickstart / "train.npz")

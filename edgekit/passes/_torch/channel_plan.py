@@ -17,6 +17,7 @@ from edgekit.passes._torch._losses import rule
 from edgekit.passes._torch.channel_selection import Limits, below, by_group, by_rank
 from edgekit.passes._torch.channels import ANSWER, Channels, Tied
 from edgekit.passes._torch.facts import multiply_accumulates
+from edgekit.passes._torch.layers import layers_of
 from edgekit.passes._torch.loading import Loaded, example
 from edgekit.passes._torch.samples import tensors
 from edgekit.passes._train.job import TrainingJob
@@ -145,7 +146,15 @@ class Plan:
             self._differentiate(module)
         found = channels.scores(criterion)
         self.unscored[:] = [name for name in self.limits.first if name not in found]
-        return {name: found[name] for name in self.limits.first if name in found}
+        scores = {name: found[name] for name in self.limits.first if name in found}
+        if self.job.params["scope"] == "global" and criterion in ("l1", "l2"):
+            least = np.finfo(np.float64).tiny
+            scores = {name: values / max(float(values.mean()), least) for name, values in scores.items()}
+        if not self.job.params["target_macs"]:
+            return scores
+        macs = {layer["name"]: layer["macs"] for layer in layers_of(module, example(self.loaded.inputs))}
+        work = channels.work(macs)
+        return {name: values / max(work[name], 1.0) for name, values in scores.items()}
 
     def _differentiate(self, module: Any) -> None:
         """Leave the loss' gradients in the weights, averaged over training samples."""
@@ -178,10 +187,6 @@ class Plan:
     def _by_share(self, scores: Scores, amount: float, share: float) -> dict[str, list[int]]:
         if self.job.params["scope"] == "group":
             return by_group(scores, amount, self._limits(share))
-        if self.job.params["criterion"] in ("l1", "l2"):
-            scores = {
-                name: values / max(float(values.mean()), np.finfo(np.float64).tiny) for name, values in scores.items()
-            }
         return by_rank(scores, amount, self._limits(share))
 
     def _for_work(self, module: Any, scores: Scores, share: float) -> dict[str, list[int]]:

@@ -155,6 +155,23 @@ class Channels:
         found = {tied.name: score(tied.group) for tied in self.tied if not tied.why_not}
         return {name: values.detach().double().numpy() for name, values in found.items() if values is not None}
 
+    def work(self, macs: Mapping[str, int]) -> dict[str, float]:
+        """Multiply-accumulates that go with one channel of each group, in all layers that lose it.
+
+        Args:
+            macs: of each layer, by name.
+        """
+        found = {}
+        for tied in self.tied:
+            total = 0.0
+            for dep, gone in tied.group:
+                layer = dep.target.module
+                reads = self._graph.is_in_channel_pruning_fn(dep.handler)
+                width = (self._graph.get_in_channels if reads else self._graph.get_out_channels)(dep.target)
+                total += macs.get(self._names.get(layer, ""), 0) * len(gone) / (width or 1)
+            found[tied.name] = total / tied.count
+        return found
+
     def cut(self, positions: Mapping[str, Sequence[int]]) -> None:
         """Remove channels from the module; nothing else of this object is to be used afterwards.
 

@@ -15,7 +15,7 @@ from edgekit.core.digest import sha256_file
 from edgekit.core.errors import ConfigurationError, UnsupportedError
 from edgekit.core.registry import PASSES
 from tests.models.fixtures import shared_user_isolate
-from tests.models.torch_digits import RunTorchPass, TorchModel, accuracy, images
+from tests.models.torch_digits import accuracy
 
 ONCE = {"epochs": 1, "learning_rate": 3e-3}
 Untrained = Callable[[str], Artifact]
@@ -81,6 +81,7 @@ def test_half_of_the_channels_go_from_each_group_and_what_is_tied_goes_together(
     assert macs(artifact) == 34_432
     assert "stem 12 to 6" in record.notes[1]
     assert "scores" not in record.notes[1]
+    assert len(record.notes) == 2  # that the answer keeps its scores goes without saying
 
 
 def test_smaller_model_is_fine_tuned_and_goes_on_to_the_phone(torch_model, run_torch_pass):
@@ -120,6 +121,21 @@ def test_channels_whose_weights_are_least_go(torch_model, run_torch_pass):
     assert np.array_equal(after["scores.weight"], before["scores.weight"][:, kept])
 
 
+def test_taylor_weighs_by_gradients(torch_model, run_torch_pass):
+    from safetensors.numpy import load_file
+
+    model = torch_model("mlp")
+    params = {"ratio": 0.25, "fine_tune": False}
+
+    least, taylor = (
+        load_file(run_torch_pass("torch_slim", model, {**params, "criterion": each})[0].path)["hidden.weight"]
+        for each in ("l1", "taylor")
+    )
+
+    assert not np.array_equal(taylor, least)
+    assert not np.array_equal(taylor, load_file(model.path)["hidden.weight"][12:])  # no gradient, no order
+
+
 def test_statistics_are_taken_anew_after_the_cut(torch_model, run_torch_pass):
     model = torch_model("cnn")
     cut = {"ratio": 0.0, "layers": {"features.6": 0.25, "features.0": 0.25}, "fine_tune": False}
@@ -133,6 +149,7 @@ def test_statistics_are_taken_anew_after_the_cut(torch_model, run_torch_pass):
     assert set(left[name].tolist()) <= set(load_file(model.path)[name].tolist())
     assert not np.array_equal(left[name], renewed[name])
     assert left[name] == pytest.approx(renewed[name], abs=0.2)
+    assert renewed["features.1.num_batches_tracked"] == 512 / 64
 
 
 def test_layers_can_be_left_and_have_ratios_and_multiples_of_their_own(untrained, run_torch_pass):
@@ -143,7 +160,7 @@ def test_layers_can_be_left_and_have_ratios_and_multiples_of_their_own(untrained
 
     found = shapes(artifact)
     assert (found["stem.weight"][0], found["side.weight"][0], found["both.weight"][0]) == (8, 8, 12)
-    with pytest.raises(ConfigurationError, match="torch_slim.skip: no layer is called 'sides'") as caught:
+    with pytest.raises(ConfigurationError, match=r"torch_slim\.skip: no layer is called 'sides'") as caught:
         run_torch_pass("torch_slim", model, {"skip": ["sides"]})
     assert {"stem", "deep", "side", "both"} <= set((caught.value.hint or "").replace(":", ",").split(", "))
 
