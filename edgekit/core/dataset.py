@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from edgekit.core.digest import canonical_json
 from edgekit.core.errors import InputError
+from edgekit.core.function_name import is_function_name
 from edgekit.core.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SAMPLE_DIGEST_BYTES = 16
-_FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +40,7 @@ class DatasetSpec:
     @classmethod
     def parse(cls, text: str) -> DatasetSpec:
         """Read a data set's name; a `:` between two Python names makes it a function."""
-        if _FUNCTION.fullmatch(text):
+        if is_function_name(text):
             return cls(function=text)
         path, _, selector = text.partition("#")
         return cls(path=Path(path), selector=selector)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
-_FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
+from edgekit.core.function_name import is_function_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +23,7 @@ class Factory:
     @staticmethod
     def is_one(text: str) -> bool:
         """Whether a text names a function and not a path: a `:` between two Python names."""
-        return bool(_FUNCTION.fullmatch(text))
+        return is_function_name(text)
 
     @property
     def name(self) -> str:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.core.errors import ConfigurationError
+from edgekit.core.function_name import is_function_name
 from edgekit.core.suggest import did_you_mean
 
 _TOP_K = re.compile(r"top([1-9]\d{0,5})")
-_FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
 F1, MAE, MSE, RMSE = "f1", "mae", "mse", "rmse"
 _ERRORS = (MAE, MSE, RMSE)
 _EXAMPLES = ("top1", "top5", F1, *_ERRORS)
@@ -54,7 +54,7 @@ class Metric:
         Raises:
             ConfigurationError: there is no such metric.
         """
-        if text not in _EXAMPLES and not _TOP_K.fullmatch(text) and not _FUNCTION.fullmatch(text):
+        if text not in _EXAMPLES and not _TOP_K.fullmatch(text) and not is_function_name(text):
             raise ConfigurationError(
                 f"there is no metric {text!r}",
                 hint=did_you_mean(text, _EXAMPLES)

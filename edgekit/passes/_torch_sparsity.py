@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-from edgekit.passes._keras.kernels import check_pattern
+from edgekit.passes._patterns import check_patterns
 from edgekit.passes._pruning import check_shares
 from edgekit.passes._torch_pass import TorchTrainingPass
 from edgekit.passes._training import TrainingParams
@@ -43,5 +43,5 @@ class SparseTrainingPass(TorchTrainingPass[ParamsT]):
 
     def _check(self, params: ParamsT) -> None:
         check_shares(self.name, params, "sparsity")
-        check_pattern(f"{self.name}.layers", params.layers)
-        check_pattern(f"{self.name}.skip", params.skip)
+        check_patterns(f"{self.name}.layers", params.layers)
+        check_patterns(f"{self.name}.skip", params.skip)

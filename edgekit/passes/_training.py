@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
@@ -12,14 +11,13 @@ import numpy as np
 
 from edgekit.core.artifact import Artifact
 from edgekit.core.errors import ConfigurationError, InternalError
+from edgekit.core.function_name import is_function_name
 from edgekit.core.isolation import Isolate
 from edgekit.core.target import Target
 from edgekit.passes._base import Pass, PassContext, PassResult
 
 if TYPE_CHECKING:
     from edgekit.core.dataset import Dataset
-
-FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +153,7 @@ def _check(pass_name: str, params: TrainingParams) -> None:
         ("seed", not 0 <= params.seed < 2**31, "take 0 up to 2147483647"),
         (
             "loop",
-            bool(params.loop) and not FUNCTION.fullmatch(params.loop),
+            bool(params.loop) and not is_function_name(params.loop),
             'name a function as in "package.module:function", or leave it out',
         ),
     ):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from edgekit.core.errors import ConfigurationError
-from edgekit.passes._keras.kernels import check_pattern
+from edgekit.passes._patterns import check_patterns
 from edgekit.passes._training import TrainingParams, TrainingPass
 
 DEFAULT_CLUSTERS = 16
@@ -58,8 +58,8 @@ class Cluster(TrainingPass[ClusterParams]):
                 raise ConfigurationError(
                     f"{self.name}.{name} is {number!r}", hint=f"take {fewest} or more values{zero}, such as 16"
                 )
-        check_pattern(f"{self.name}.layers", params.layers)
-        check_pattern(f"{self.name}.skip", params.skip)
+        check_patterns(f"{self.name}.layers", params.layers)
+        check_patterns(f"{self.name}.skip", params.skip)
 
 
 PASS = Cluster()

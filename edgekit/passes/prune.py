@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from edgekit.core.errors import ConfigurationError
-from edgekit.passes._keras.kernels import check_pattern
+from edgekit.passes._patterns import check_patterns
 from edgekit.passes._pruning import check_schedule, check_shares
 from edgekit.passes._training import TrainingParams, TrainingPass
 
@@ -69,8 +69,8 @@ class Prune(TrainingPass[PruneParams]):
             raise ConfigurationError(
                 f"{self.name}.block_size is {params.block_size!r}", hint="take height and width, such as [4, 1]"
             )
-        check_pattern(f"{self.name}.layers", params.layers)
-        check_pattern(f"{self.name}.skip", params.skip)
+        check_patterns(f"{self.name}.layers", params.layers)
+        check_patterns(f"{self.name}.skip", params.skip)
         self._check_pattern(params)
 
     def _check_pattern(self, params: PruneParams) -> None:

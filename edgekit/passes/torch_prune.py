@@ -6,9 +6,9 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from edgekit.core.errors import ConfigurationError
+from edgekit.core.function_name import is_function_name
 from edgekit.passes._pruning import check_schedule, check_shares
 from edgekit.passes._torch_sparsity import SparseTrainingPass, SparsityParams
-from edgekit.passes._training import FUNCTION
 
 _CRITERIA = ("l1", "random", "movement", "synflow")
 _SCHEDULE = ("initial_sparsity", "schedule", "begin", "end", "frequency", "power")
@@ -61,7 +61,7 @@ class TorchPrune(SparseTrainingPass[TorchPruneParams]):
         super()._check(params)
         check_shares(self.name, params, "initial_sparsity")
         check_schedule(self.name, params)
-        if params.criterion not in _CRITERIA and not FUNCTION.fullmatch(params.criterion):
+        if params.criterion not in _CRITERIA and not is_function_name(params.criterion):
             raise ConfigurationError(
                 f"{self.name}.criterion is {params.criterion!r}",
                 hint=f'take one of {", ".join(_CRITERIA)}, or name a function as in "package.module:function"',

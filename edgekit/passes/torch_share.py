@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from edgekit.core.errors import ConfigurationError
+from edgekit.passes._patterns import check_patterns
 from edgekit.passes._torch_pass import TorchTrainingPass
 from edgekit.passes._training import TrainingParams
-from edgekit.passes.torch_slim import check_pattern
 
 _MOST = 256
 
@@ -61,9 +61,8 @@ class TorchShare(TorchTrainingPass[TorchShareParams]):
                 raise ConfigurationError(
                     f"{self.name}.{name} is {number!r}", hint=f"take {fewest} to {_MOST} values{zero}, such as 16"
                 )
-        for name, patterns in (("layers", tuple(params.layers)), ("skip", params.skip)):
-            for pattern in patterns:
-                check_pattern(f"{self.name}.{name}", pattern)
+        check_patterns(f"{self.name}.layers", params.layers)
+        check_patterns(f"{self.name}.skip", params.skip)
 
 
 PASS = TorchShare()

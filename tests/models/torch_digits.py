@@ -44,6 +44,21 @@ def held_out() -> Dataset:
     return images().take(range(TRAINED_ON, len(images().inputs[0])))
 
 
+def torch_artifact(path: Path, told: dict[str, Any]) -> Artifact:
+    """What `edgekit.passes._torch.source:make` wrote, as the flows know it."""
+    return Artifact(
+        format="torch",
+        path=path,
+        digest=sha256_file(path),
+        size_bytes=path.stat().st_size,
+        zip_bytes=1,
+        made_by="torch",
+        inputs=tuple(map(TensorSpec.from_json, told["inputs"])),
+        outputs=tuple(map(TensorSpec.from_json, told["outputs"])),
+        facts=told["facts"],
+    )
+
+
 @pytest.fixture(scope="session")
 def torch_model(tmp_path_factory: pytest.TempPathFactory) -> TorchModel:
     """Makes artifacts: `torch_model("cnn")`, and `torch_model("mlp", epochs=0)` with weights as they come."""
@@ -61,17 +76,7 @@ def torch_model(tmp_path_factory: pytest.TempPathFactory) -> TorchModel:
             {"kind": kind, "folder": str(folder), "output": str(path), "epochs": epochs},
             what=f"training {kind}",
         )
-        return Artifact(
-            format="torch",
-            path=path,
-            digest=sha256_file(path),
-            size_bytes=path.stat().st_size,
-            zip_bytes=1,
-            made_by="torch",
-            inputs=tuple(map(TensorSpec.from_json, signature["inputs"])),
-            outputs=tuple(map(TensorSpec.from_json, signature["outputs"])),
-            facts=signature["facts"],
-        )
+        return torch_artifact(path, signature)
 
     return make
 

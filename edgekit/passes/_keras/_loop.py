@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from edgekit.core.errors import ConfigurationError, InputError
+from edgekit.core.errors import InputError
 from edgekit.core.progress import tell
 from edgekit.passes._keras._feeding import Feed
 from edgekit.passes._train.checkpoint import Checkpoint, DamagedCheckpointError, Progress
 from edgekit.passes._train.job import TrainingJob
 from edgekit.passes._train.order import order
+from edgekit.passes._train.users import users_loop
 
 _SECONDS_BETWEEN_WORDS = 2.0
 
@@ -181,16 +181,7 @@ def users(model: Any, job: TrainingJob, callbacks: Sequence[Any]) -> dict[str, l
     Raises:
         ConfigurationError: there is no such function.
     """
-    name = job.params["loop"]
-    module_name, _, function_name = name.partition(":")
-    try:
-        function = getattr(importlib.import_module(module_name), function_name)
-    except (ImportError, AttributeError, ValueError) as cause:
-        raise ConfigurationError(
-            f"there is no training loop {name!r}: {cause}",
-            hint='name a function of a module that can be imported here, as in "package.module:function"',
-        ) from cause
-    tell(f"training with {name}")
+    function = users_loop(job.params["loop"])
     history = getattr(function(model, job.x, job.y, list(callbacks), dict(job.params)), "history", None)
     return {key: [float(each) for each in values] for key, values in history.items()} if history else {}
 

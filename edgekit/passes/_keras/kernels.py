@@ -116,21 +116,6 @@ def check_choice(layers: Sequence[Weighted], parameter: str, patterns: Iterable[
             )
 
 
-def check_pattern(parameter: str, patterns: Iterable[str]) -> None:
-    """Refuse what is no regular expression.
-
-    Raises:
-        ConfigurationError: it is none.
-    """
-    for pattern in patterns:
-        try:
-            re.compile(pattern)
-        except re.error as cause:
-            raise ConfigurationError(
-                f"{parameter}: {pattern!r} is no regular expression: {cause}", hint="put a \\ before each of ()[]+*?.|"
-            ) from cause
-
-
 def listed(names: Sequence[str]) -> str:
     """Names in one line, the first ones of many."""
     more = len(names) - _SHOWN

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.core.artifact import TensorSpec
-from edgekit.core.errors import ConfigurationError, InputError
+from edgekit.core.errors import InputError
 from edgekit.core.progress import tell
 from edgekit.passes._torch._losses import Loss
 from edgekit.passes._torch.loading import state
@@ -20,6 +19,7 @@ from edgekit.passes._torch.samples import tensors
 from edgekit.passes._train.checkpoint import Checkpoint, DamagedCheckpointError, Progress
 from edgekit.passes._train.job import TrainingJob
 from edgekit.passes._train.order import order
+from edgekit.passes._train.users import users_loop
 
 if TYPE_CHECKING:
     from edgekit.passes._torch.fitting import Hooks
@@ -257,16 +257,7 @@ def users(module: Any, job: TrainingJob, hooks: Hooks) -> None:
     Raises:
         ConfigurationError: there is no such function.
     """
-    name = job.params["loop"]
-    module_name, _, function_name = name.partition(":")
-    try:
-        function = getattr(importlib.import_module(module_name), function_name)
-    except (ImportError, AttributeError, ValueError) as cause:
-        raise ConfigurationError(
-            f"there is no training loop {name!r}: {cause}",
-            hint='name a function of a module that can be imported here, as in "package.module:function"',
-        ) from cause
-    tell(f"training with {name}")
+    function = users_loop(job.params["loop"])
     module.train()
     function(module, job.x, job.y, hooks, dict(job.params))
     module.eval()

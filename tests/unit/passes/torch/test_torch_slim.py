@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgekit.core.artifact import Artifact, TensorSpec
-from edgekit.core.digest import sha256_file
+from edgekit.core.artifact import Artifact
 from edgekit.core.errors import ConfigurationError, UnsupportedError
 from edgekit.core.registry import PASSES
 from tests.models.fixtures import shared_user_isolate
-from tests.models.torch_digits import accuracy
+from tests.models.torch_digits import accuracy, torch_artifact
 
 ONCE = {"epochs": 1, "learning_rate": 3e-3}
 Untrained = Callable[[str], Artifact]
@@ -39,17 +38,7 @@ def untrained(tmp_path: Path) -> Untrained:
             },
             what=f"making {kind}",
         )
-        return Artifact(
-            format="torch",
-            path=path,
-            digest=sha256_file(path),
-            size_bytes=path.stat().st_size,
-            zip_bytes=1,
-            made_by="torch",
-            inputs=tuple(map(TensorSpec.from_json, told["inputs"])),
-            outputs=tuple(map(TensorSpec.from_json, told["outputs"])),
-            facts=told["facts"],
-        )
+        return torch_artifact(path, told)
 
     return make
 
