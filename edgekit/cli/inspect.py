@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -37,6 +38,9 @@ def command(
     def tensors(specs: list[dict[str, object]]) -> str:
         return "; ".join(f"{spec['name']} {spec['shape']} {spec['dtype']}" for spec in specs)
 
+    def told(value: int | None, text: Callable[[int], str]) -> str:
+        return "unknown" if value is None else text(value)
+
     def draw() -> None:
         from edgekit.cli import _render
 
@@ -46,9 +50,9 @@ def command(
                 "format": document["format"],
                 "size": f"{format_bytes(document['size_bytes'])}, zipped {format_bytes(document['zip_bytes'])}",
                 "sha256": document["sha256"],
-                "parameters": f"{document['parameters']:,}",
-                "MACs": f"{document['macs']:,}",
-                "activations": f"at least {format_bytes(document['activation_bytes'])}",
+                "parameters": told(document["parameters"], "{:,}".format),
+                "MACs": told(document["macs"], "{:,}".format),
+                "activations": told(document["activation_bytes"], lambda value: f"at least {format_bytes(value)}"),
                 "inputs": tensors(document["inputs"]),
                 "outputs": tensors(document["outputs"]),
             },

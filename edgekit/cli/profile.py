@@ -38,7 +38,7 @@ def command(
     console: Output,
     **flags: Any,
 ) -> None:
-    """Measure MODEL on a device: a bundle, or a .tflite as it is; without MODEL what is active there.
+    """Measure MODEL on a device: a bundle, or a .tflite, .ptl or .pte as it is; without MODEL what is active there.
 
     Inputs are random unless --eval-data gives real ones; the result says which.
     """

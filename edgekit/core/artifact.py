@@ -41,7 +41,8 @@ class Artifact:
     """A model in one format, named by its content.
 
     Attributes:
-        format: "keras", "tf_keras", "saved_model", "torch", "torch_export", "tflite", "ptl" or "pte".
+        format: "keras", "tf_keras", "saved_model", "torch", "torch_export", "torchscript", "tflite",
+            "ptl" or "pte".
         path: the file, or the folder for a SavedModel.
         digest: SHA-256 of the content, 64 hex digits.
         size_bytes: bytes on disk.

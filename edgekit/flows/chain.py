@@ -12,7 +12,7 @@ from edgekit.core.errors import UnsupportedError
 from edgekit.core.recipe import Recipe, Step
 from edgekit.core.registry import PASSES
 from edgekit.core.target import Target
-from edgekit.flows.formats import RUNNERS
+from edgekit.flows.formats import RUNNERS, is_read
 from edgekit.passes._base import Pass
 
 AS_IS = "as_is"
@@ -63,6 +63,11 @@ def check_chain(recipe: Recipe, target: Target, source_format: str) -> None:
         UnsupportedError: a pass does not read what the one before writes, or the target cannot run the result.
         ConfigurationError: a parameter is wrong.
     """
+    if source_format not in RUNNERS and not is_read(source_format):
+        raise UnsupportedError(
+            f"no pass reads {source_format}: such a file can be inspected only",
+            hint="compile what it was made of: module:function --weights FILE, or a .pt2 that torch.export.save writes",
+        )
     format_so_far = source_format
     for place, step in enumerate(recipe.steps, start=1):
         step_pass = PASSES.load(step.pass_name)

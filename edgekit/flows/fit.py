@@ -51,7 +51,7 @@ def fit(facts: dict[str, Any], *, artifact_format: str, size_bytes: int, target:
             reasons.append(f"{runtime.name} has no {', '.join(missing)} kernels")
     if target.flash_bytes is not None and size_bytes > target.flash_bytes:
         reasons.append(f"the file needs {format_bytes(size_bytes)}, the target has {format_bytes(target.flash_bytes)}")
-    needed = size_bytes + facts["activation_bytes"] + _INTERPRETER_RAM_BYTES
+    needed = size_bytes + (facts["activation_bytes"] or 0) + _INTERPRETER_RAM_BYTES
     if target.ram_bytes is not None and needed > target.ram_bytes:
         reasons.append(f"it needs about {format_bytes(needed)} of RAM, the target has {format_bytes(target.ram_bytes)}")
     return Fit(target=target.name, ok=not reasons, reasons=tuple(reasons))

@@ -8,6 +8,7 @@ from typing import Any
 
 from edgekit.core.artifact import Artifact
 from edgekit.core.isolation import Isolate
+from edgekit.core.registry import PASSES
 
 RUNNERS: Mapping[str, str] = {"tflite": "litert", "ptl": "torch_mobile", "pte": "executorch"}
 """The runner on this computer for each format that can be run."""
@@ -25,7 +26,14 @@ def facts_of(artifact: Artifact, isolate: Isolate) -> dict[str, Any]:
 
 def is_compressed(artifact: Artifact, isolate: Isolate) -> bool:
     """Whether a model comes ready to run, without float weights that a recipe could make smaller."""
-    return artifact.format in RUNNERS and not facts_of(artifact, isolate)["has_float_weights"]
+    if artifact.format not in RUNNERS:
+        return False
+    return not is_read(artifact.format) or not facts_of(artifact, isolate)["has_float_weights"]
+
+
+def is_read(source_format: str) -> bool:
+    """Whether a pass makes something of models of a format."""
+    return any(source_format in PASSES.load(name).accepts for name in PASSES.names())
 
 
 def weighing_of(artifact: Artifact) -> dict[str, Any]:

@@ -72,7 +72,9 @@ class _Forms:
     def __init__(self, source: Artifact, target: Target, tools: Workspace) -> None:
         self._source, self._target, self._tools = source, target, tools
         self._made: dict[str, Artifact] = {}
-        self.first = source if source.format in RUNNERS else self._converted(float_pass(source.format))
+        converter = float_pass(source.format)
+        is_told = converter is None and source.facts is not None
+        self.first = source if source.format in RUNNERS or is_told else self._converted(converter)
 
     def for_target(self, target: Target) -> Artifact:
         """What the target runs, else the first form."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from edgekit.passes._torch_pass import TorchPass
 
@@ -16,6 +17,7 @@ class Ptl(TorchPass[PtlParams]):
     """The pass `ptl`."""
 
     name = "ptl"
+    accepts: ClassVar[frozenset[str]] = frozenset({"torch", "torch_export"})
     emits = "ptl"
     version = "1"
     params_type = PtlParams

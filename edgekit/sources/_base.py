@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import zlib
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edgekit.core.artifact import Artifact, TensorSpec
 from edgekit.core.digest import sha256_path
@@ -16,11 +18,18 @@ from edgekit.sources._snapshot import snapshot
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
-    """What a source can tell of a model without a framework; empty where it takes one."""
+    """What a source can tell of a model without a framework; empty where it takes one.
+
+    Attributes:
+        inputs, outputs: of the model.
+        warnings: for the user.
+        facts: as `edgekit.sources._facts.told_facts`, where no other reader tells them.
+    """
 
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[TensorSpec, ...] = ()
     warnings: tuple[str, ...] = ()
+    facts: Mapping[str, Any] | None = None
 
 
 class Source(ABC):
@@ -82,6 +91,7 @@ def load_source(path: Path, *, work: Path, isolate: Isolate) -> tuple[Artifact, 
         made_by=found["source"],
         inputs=tuple(map(TensorSpec.from_json, found["inputs"])),
         outputs=tuple(map(TensorSpec.from_json, found["outputs"])),
+        facts=found["facts"],
     )
     return artifact, tuple(found["warnings"])
 

@@ -12,8 +12,6 @@ from edgekit.sources._zip import member_names
 
 _KNOWN_ELSEWHERE = (
     (b"\x89HDF\r\n", 0, "a damaged HDF5 file (.h5)"),
-    (b"ET12", 4, "an ExecuTorch program (.pte)"),
-    (b"ET13", 4, "an ExecuTorch program (.pte)"),
     (b"GGUF", 0, "a GGUF file"),
     (b"\x80\x02", 0, "a Python pickle"),
     (b"\x80\x03", 0, "a Python pickle"),
@@ -48,6 +46,7 @@ def recognise(path: str, shown: str) -> dict[str, Any]:
                 "inputs": [spec.as_json() for spec in signature.inputs],
                 "outputs": [spec.as_json() for spec in signature.outputs],
                 "warnings": list(signature.warnings),
+                "facts": signature.facts,
             }
     raise _unknown(file, shown)
 
@@ -92,7 +91,8 @@ def _unknown(file: Path, shown: str) -> InputError | UnsupportedError | Verifica
     if looks_like in _PICKLES:
         return VerificationError(
             f"{shown} holds a Python pickle, which can run any code when it is loaded",
-            hint="export the model as .tflite, .keras or SavedModel, or its weights as safetensors",
+            hint="name the function that builds the model: module:function --weights FILE; or export it as .pt2, "
+            ".tflite, .keras or SavedModel",
         )
     return UnsupportedError(
         f"{shown} is no model that edgekit reads" + (f"; it looks like {looks_like}" if looks_like else ""),

@@ -47,7 +47,7 @@ def check_archive(path: Path) -> None:
 
 
 def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
-    hint = "this archive was not made by Keras; do not use it"
+    hint = "no framework makes such an archive; do not use it"
     if len(members) > _MAX_MEMBERS:
         raise VerificationError(f"{path.name} holds {len(members)} members", hint=hint)
     names = [member.filename for member in members]

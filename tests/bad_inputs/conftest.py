@@ -20,10 +20,10 @@ from tests.fakes.scripted_agent import PRELUDE
 from tests.fakes.ssh_server import USER, Behaviour, FakeSshServer, make_key
 from tests.models import tflite_files
 from tests.models.command import warm_child
-from tests.models.fixtures import framework_models, isolate
+from tests.models.fixtures import framework_models, isolate, torch_files
 from tests.unit.cli.conftest import make_cli, tiny_disk
 
-__all__ = ["framework_models", "isolate", "tiny_disk", "warm_child"]
+__all__ = ["framework_models", "isolate", "tiny_disk", "torch_files", "warm_child"]
 
 SCRIPTED = '''"""An agent that follows a script: a transport for the tests."""
 

@@ -10,23 +10,29 @@ from edgekit.core.errors import EdgekitError, InputError
 from edgekit.core.registry import SOURCES
 from edgekit.sources._base import Source, load_source
 from tests.models import tflite_files
-from tests.models.fixtures import framework_models, isolate
+from tests.models.fixtures import framework_models, isolate, torch_files
 
-__all__ = ["framework_models", "isolate"]
+__all__ = ["framework_models", "isolate", "torch_files"]
 
 EXAMPLES = {
     "keras": "tiny.keras",
+    "pte": "tiny.pte",
+    "ptl": "tiny.ptl",
     "saved_model": "tiny_saved_model",
     "tf_keras": "tiny_tf_keras.h5",
     "tflite": "tiny.tflite",
+    "torch_export": "tiny.pt2",
+    "torchscript": "tiny.pt",
 }
 NAMES = pytest.mark.parametrize("name", SOURCES.names())
 WITH_EXAMPLE = pytest.mark.parametrize("name", sorted(EXAMPLES))
 
 
 @pytest.fixture
-def example(framework_models: Path, name: str) -> Path:
+def example(framework_models: Path, torch_files: Path, name: str) -> Path:
     """A small model of the source's format."""
+    if EXAMPLES[name].startswith("tiny.pt"):
+        return torch_files / EXAMPLES[name]
     if name == "tflite":
         (framework_models / "tiny.tflite").write_bytes(tflite_files.packed(tflite_files.dense()))
     return framework_models / EXAMPLES[name]

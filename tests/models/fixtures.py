@@ -28,6 +28,21 @@ def framework_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return once_a_run(tmp_path_factory, "framework-models", frameworks.build_once)
 
 
+@pytest.fixture(scope="session")
+def torch_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of `tests.models.torch_files`."""
+
+    def build(base: Path) -> Path:
+        folder = base / "torch-files"
+        if not (folder / "tiny.pte").exists():  # what is written last
+            folder.mkdir(exist_ok=True)
+            what = {"folder": str(folder)}
+            shared_user_isolate().call("tests.models.torch_files:write", what, what="writing PyTorch files")
+        return folder
+
+    return once_a_run(tmp_path_factory, "torch-files", build)
+
+
 @functools.cache
 def shared_isolate() -> Isolate:
     """One child process for the session, so that TensorFlow is imported once."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from edgekit.core.errors import UnsupportedError
+from edgekit.core.pt2 import read_program
 from edgekit.passes._torch.loading import example, load, where
 from edgekit.passes._torch.settings import settle
 
@@ -28,11 +30,24 @@ def read(job: dict[str, Any]) -> tuple[Any, tuple[Any, ...], str]:
 
 
 def program_inputs(path: str) -> tuple[Any, tuple[Any, ...], str]:
-    """A torch.export program as a module, with example inputs of its own shapes; axes that are open get one sample."""
+    """A torch.export program as a module, with example inputs of its own shapes; axes that are open get one sample.
+
+    Raises:
+        VerificationError: loading it would run code.
+        UnsupportedError: it is damaged, or this PyTorch cannot read it.
+    """
     import torch
 
     settle()
-    program = torch.export.load(path)
+    checked = read_program(Path(path))
+    try:
+        program = torch.export.load(io.BytesIO(checked.copy))
+    except Exception as cause:
+        raise UnsupportedError(
+            f"PyTorch {torch.__version__} cannot read this program of PyTorch {checked.torch_version}: "
+            f"{first_line(cause)}",
+            hint="export the model with the PyTorch that edgekit has",
+        ) from cause
     shapes = [
         node.meta["val"]
         for node in program.graph.nodes
@@ -44,7 +59,12 @@ def program_inputs(path: str) -> tuple[Any, tuple[Any, ...], str]:
         sizes = [size if isinstance(size, int) else 1 for size in value.shape]
         floats = value.dtype.is_floating_point
         examples.append(torch.rand(sizes, generator=generator) if floats else torch.zeros(sizes, dtype=value.dtype))
-    return program.module(), tuple(examples), "the exported program"
+    module: Any = program.module(check_guards=False)
+    module._forward_pre_hooks.clear()  # noqa: SLF001 - compares shapes, which no trace can follow
+    for each in module.modules():
+        each.training = False
+    module.train = lambda _mode=True: module  # its own refuses; its mode is that in which it was exported
+    return module, tuple(examples), "the exported program"
 
 
 def exported(module: Any, examples: Sequence[Any], *, name: str, dynamic_shapes: Any = None) -> Any:

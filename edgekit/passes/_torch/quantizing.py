@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from edgekit.core.artifact import TensorSpec
 from edgekit.core.errors import UnsupportedError
 from edgekit.core.progress import tell
+from edgekit.core.pt2 import read_program
 from edgekit.passes._layers import select
 from edgekit.passes._torch import eager_quantizing, graph_quantizing, lite, samples
 from edgekit.passes._torch.control_flow import check_control_flow
 from edgekit.passes._torch.engine import DEPRECATED, deterministic, engine
+from edgekit.passes._torch.exporting import program_inputs
 from edgekit.passes._torch.fitting import Hooks, fit
 from edgekit.passes._torch.layers import layers_of
 from edgekit.passes._torch.loading import Loaded, example, leaves, load
@@ -85,8 +88,23 @@ def _listed(names: Sequence[str]) -> str:
 
 def keep(job: dict[str, Any]) -> dict[str, Any]:
     """Write the float module as a .ptl; see `edgekit.passes._torch_pass.TorchPass` for the job."""
+    if job["source_format"] == "torch_export":
+        return _kept_program(job)
     work = Work(job["source"], "ptl", job["params"])
     return work.written(work.module, job["output"], engine_name="none")
+
+
+def _kept_program(job: dict[str, Any]) -> dict[str, Any]:
+    """The same for a torch.export program, whose control flow is settled."""
+    inputs = read_program(Path(job["source"])).inputs
+    module, examples, name = program_inputs(job["source"])
+    outputs, operators = lite.write(module, examples, job["output"], inputs=inputs, engine="none", name=name)
+    return {
+        "notes": [],
+        "inputs": lite.specs_of_one(inputs),
+        "outputs": [spec.as_json() for spec in outputs],
+        "facts": lite_facts(module, module, examples, layers=[], operators=operators),
+    }
 
 
 def static(job: dict[str, Any]) -> dict[str, Any]:

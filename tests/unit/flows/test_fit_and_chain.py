@@ -103,9 +103,9 @@ def test_recipe_whose_type_the_target_lacks_names_the_targets_own(target):
 
 
 def test_step_that_does_not_read_what_it_gets_is_named_with_its_place(target):
-    reads = "step 1: 'tflite' reads keras, saved_model, tf_keras, tflite, but gets martian"
+    reads = "step 1: 'tflite' reads keras, saved_model, tf_keras, tflite, but gets torch"
     with pytest.raises(UnsupportedError, match=reads):
-        check_chain(recipe(Step(pass_name="tflite")), target, "martian")
+        check_chain(recipe(Step(pass_name="tflite")), target, "torch")
 
 
 def test_recipe_that_ends_in_a_format_that_does_not_run_is_refused(target):
