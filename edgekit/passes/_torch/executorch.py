@@ -43,6 +43,8 @@ def convert(job: dict[str, Any]) -> dict[str, Any]:
         graph = _prepare(graph, job["params"], job["mode"], name)
         if job["mode"] == "static":
             _calibrate(graph, job["samples"], examples)
+        else:
+            graph(*examples)  # the observers of the weights look at them in a run
         graph = _converted(graph)
     return _written(graph, module, examples, name=name, output=job["output"])
 
