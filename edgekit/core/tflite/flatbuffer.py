@@ -72,6 +72,11 @@ class Table:
         position = self._field(index)
         return default if position is None else self.buffer.integer(kind, position)
 
+    def number(self, index: int, default: float = 0.0) -> float:
+        """A float32 field, or its default when the file leaves it out."""
+        position = self._field(index)
+        return default if position is None else float(self.buffer.read("f", position))
+
     def _target(self, index: int) -> int | None:
         position = self._field(index)
         return None if position is None else position + self.buffer.integer("I", position)
