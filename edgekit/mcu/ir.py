@@ -33,6 +33,7 @@ class Value:
         quantization: scales and zero points, None for a plain integer or float tensor.
         data: its values, shape `shape`, for a constant; None for one that is computed.
         is_variable: whether it keeps its content from one call to the next.
+        initial: what a reset sets a variable to, shape `shape`; None: zero.
     """
 
     index: int
@@ -42,6 +43,7 @@ class Value:
     quantization: Quantization | None = None
     data: NDArray[Any] | None = None
     is_variable: bool = False
+    initial: NDArray[Any] | None = None
 
     @property
     def elements(self) -> int:
@@ -174,7 +176,7 @@ class Node:
 
     def refuse(self, why: str, *, hint: str | None = None) -> UnsupportedError:
         """The error for a layer that the compiler cannot translate: which layer, and why."""
-        name = self.outputs[0].name if self.outputs else "no output"
+        name = self.outputs[0].name.partition(";")[0][:60] if self.outputs else "no output"
         return UnsupportedError(
             f"layer {self.place}, {self.op} ({name}): {why}",
             hint=hint or "edgekit inspect MODEL shows the layers",
@@ -189,7 +191,6 @@ class Network:
 
     Attributes:
         nodes: in the order of their run.
-        initial: the nodes of the graphs that CALL_ONCE names: what state begins with.
         inputs, outputs: the signature, in the file's order.
         variables: values that keep their content from call to call.
     """
@@ -197,5 +198,4 @@ class Network:
     nodes: tuple[Node, ...]
     inputs: tuple[Value, ...]
     outputs: tuple[Value, ...]
-    initial: tuple[Node, ...] = ()
     variables: tuple[Value, ...] = ()

@@ -1,41 +1,20 @@
-"""Where each block of memory lies: lifetimes in, offsets out."""
+"""Where each block of memory lies: lifetimes in, offsets out, with what is proven of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import random
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-ALIGNMENT = 4
+from edgekit.mcu._packing import Packing, distances, pack
+from edgekit.mcu._plan_bound import step_bounds
+from edgekit.mcu._plan_search import SearchLimitError, fit
+from edgekit.mcu.block import Block, May
 
+__all__ = ["Block", "May", "Plan", "plan"]
 
-@dataclass(frozen=True, kw_only=True)
-class Block:
-    """Memory that is needed from one step to another.
-
-    Attributes:
-        name: for reports.
-        size_bytes: more than 0.
-        first, last: the steps, inclusive, in which it must not be overwritten.
-        align: bytes; a power of two.
-    """
-
-    name: str
-    size_bytes: int
-    first: int
-    last: int
-    align: int = ALIGNMENT
-
-
-@dataclass(frozen=True, kw_only=True)
-class May:
-    """Two blocks that live in the same step may lie over each other: `later` begins `distance` or more below `earlier`.
-
-    offset[later] <= offset[earlier] - distance; else they are disjoint. Indices into the list of blocks.
-    """
-
-    earlier: int
-    later: int
-    distance: int
+_ORDERS = 200  # random ones; enough for the lower bound on all public models that reach it
+_SEARCH_LIMIT = 400_000  # pairs looked at to decide one arena size: under half a second
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +23,11 @@ class Plan:
 
     Attributes:
         offsets: of each block, in the order given.
-        size_bytes: of the whole arena.
+        size_bytes: of the whole arena, a multiple of the smallest alignment.
         lower_bound_bytes: what no allocation of these blocks can go below.
         is_optimal: whether it is proven that none is smaller.
-        peak_step: the step that sets the lower bound.
+        peak_step: the step that needs most.
+        step_bytes: what each step needs at least, blocks over each other counted once.
     """
 
     offsets: tuple[int, ...]
@@ -55,52 +35,77 @@ class Plan:
     lower_bound_bytes: int
     is_optimal: bool
     peak_step: int
+    step_bytes: tuple[int, ...]
 
 
 def plan(blocks: Sequence[Block], overlaps: Sequence[May] = ()) -> Plan:
-    """Place the blocks; first fit, largest first."""
-    may = {(one.earlier, one.later): one.distance for one in overlaps}
-    placed: dict[int, int] = {}
-    for index in sorted(range(len(blocks)), key=lambda i: (-blocks[i].size_bytes, i)):
-        placed[index] = _lowest(index, blocks, placed, may)
-    size = max((placed[i] + blocks[i].size_bytes for i in placed), default=0)
-    steps = range(max((block.last for block in blocks), default=0) + 1)
-    peak = max(steps, key=lambda step: _live(blocks, step))
-    bound = 0 if overlaps else _live(blocks, peak)
+    """Place the blocks in the smallest arena that is found.
+
+    First fit in many orders gives an arena, the most needy step a lower bound (`_plan_bound` has the proof). Between
+    the two, an exhaustive search halves the gap until it closes or the search limit is reached.
+
+    Args:
+        blocks: what to place.
+        overlaps: pairs that need not be disjoint.
+
+    Returns:
+        The allocation; the same one for the same input, everywhere.
+    """
+    packing = pack(blocks, overlaps)
+    unit = packing.unit_bytes
+    needs = step_bounds(blocks, packing.sizes, distances(overlaps, unit))
+    offsets = _first_fit(packing, _orders(blocks, packing, needs), max(needs))
+    offsets, bound = _close(packing, offsets, max(needs))
+    size = packing.end(offsets)
     return Plan(
-        offsets=tuple(placed[i] for i in range(len(blocks))),
-        size_bytes=size,
-        lower_bound_bytes=bound,
+        offsets=tuple(offset * unit for offset in offsets),
+        size_bytes=size * unit,
+        lower_bound_bytes=bound * unit,
         is_optimal=size == bound,
-        peak_step=peak,
+        peak_step=needs.index(max(needs)),
+        step_bytes=tuple(need * unit for need in needs),
     )
 
 
-def _live(blocks: Sequence[Block], step: int) -> int:
-    return sum(block.size_bytes for block in blocks if block.first <= step <= block.last)
+def _first_fit(packing: Packing, orders: Iterator[list[int]], bound: int) -> list[int]:
+    """The best allocation of these orders; the first one that reaches the bound."""
+    best = packing.first_fit(next(orders))
+    for order in orders:
+        if packing.end(best) == bound:
+            break
+        best = min(best, packing.first_fit(order), key=packing.end)
+    return best
 
 
-def _lowest(index: int, blocks: Sequence[Block], placed: dict[int, int], may: dict[tuple[int, int], int]) -> int:
-    mine = blocks[index]
-    others = [i for i in placed if blocks[i].first <= mine.last and mine.first <= blocks[i].last]
-    candidates = {0} | {placed[i] + blocks[i].size_bytes for i in others}
-    for i in others:
-        if (i, index) in may:
-            candidates.add(max(0, placed[i] - may[i, index]))
-        if (index, i) in may:
-            candidates.add(max(0, placed[i] + may[index, i]))
-    for offset in sorted(-(-candidate // mine.align) * mine.align for candidate in candidates):
-        if all(_fits(index, offset, i, blocks, placed, may) for i in others):
-            return offset
-    raise AssertionError("the end of everything placed is always free")
+def _orders(blocks: Sequence[Block], packing: Packing, needs: Sequence[int]) -> Iterator[list[int]]:
+    """Largest first, latest first (a chain of overlaps goes downwards), neediest steps first, then at random."""
+    indices = range(len(blocks))
+    sizes = packing.sizes
+    neediest = [max(needs[block.first : block.last + 1], default=0) for block in blocks]
+    yield sorted(indices, key=lambda i: (-sizes[i], i))
+    yield sorted(indices, key=lambda i: (-blocks[i].last, -sizes[i], i))
+    yield sorted(indices, key=lambda i: (blocks[i].first, -sizes[i], i))
+    yield sorted(indices, key=lambda i: (-neediest[i], -blocks[i].last, i))
+    yield sorted(indices, key=lambda i: (-neediest[i], -sizes[i], i))
+    yield sorted(indices, key=lambda i: (-sizes[i] * (blocks[i].last - blocks[i].first + 1), i))
+    chance = random.Random(0)  # noqa: S311 - repeatable, not secret
+    for _ in range(_ORDERS):
+        keys = [sizes[i] * chance.random() for i in indices]
+        yield sorted(indices, key=lambda i, keys=keys: (-keys[i], i))  # type: ignore[misc]
 
 
-def _fits(
-    index: int, offset: int, i: int, blocks: Sequence[Block], placed: dict[int, int], may: dict[tuple[int, int], int]
-) -> bool:
-    end, other, other_end = offset + blocks[index].size_bytes, placed[i], placed[i] + blocks[i].size_bytes
-    if end <= other or other_end <= offset:
-        return True
-    if (i, index) in may and offset <= other - may[i, index]:
-        return True
-    return (index, i) in may and other <= offset - may[index, i]
+def _close(packing: Packing, offsets: list[int], bound: int) -> tuple[list[int], int]:
+    """Improve an allocation, or raise the lower bound; both by asking whether an arena between them is enough."""
+    low = bound  # below it, nothing is to be found or the limit was reached
+    while low < (size := packing.end(offsets)):
+        middle = (low + size - 1) // 2
+        try:
+            found = fit(packing, middle, _SEARCH_LIMIT)
+        except SearchLimitError:
+            low = middle + 1
+            continue
+        if found is None:
+            low = bound = middle + 1
+        else:
+            offsets = found
+    return offsets, bound

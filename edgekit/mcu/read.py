@@ -10,6 +10,7 @@ import numpy as np
 from edgekit.core.errors import UnsupportedError
 from edgekit.core.tflite.model import Graph, Model, Operator, Tensor
 from edgekit.mcu.ir import ITEM_BYTES, Network, Node, Options, Value
+from edgekit.mcu.resources import with_state
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,17 +23,14 @@ def read_network(model: Model) -> Network:
         UnsupportedError: a tensor type or a shape that the compiler does not take; the message names the tensor.
     """
     values, nodes = _graph(model.main)
-    initial: list[Node] = []
-    for node in nodes:
-        if node.op == "CALL_ONCE":
-            initial += _graph(_once(model, node))[1]
+    initial = [node for one in nodes if one.op == "CALL_ONCE" for node in _graph(_once(model, one))[1]]
+    nodes, resources = with_state(nodes, initial, first_index=len(values))
     main = model.main
     return Network(
         nodes=nodes,
         inputs=tuple(values[index] for index in main.inputs),
         outputs=tuple(values[index] for index in main.outputs),
-        initial=tuple(initial),
-        variables=tuple(value for value in values if value.is_variable),
+        variables=(*(value for value in values if value.is_variable), *resources),
     )
 
 
@@ -67,6 +65,11 @@ def _value(tensor: Tensor, *, used: bool) -> Value:
             f"tensor {tensor.name!r} is {tensor.dtype}, which the microcontroller compiler does not take",
             hint="quantize the model to int8: edgekit compile MODEL --calibration-data ...",
         )
+    if used and (0 in tensor.shape or any(size < 0 for size in tensor.signature[1:])):
+        raise UnsupportedError(
+            f"tensor {tensor.name!r} has the shape {list(tensor.signature)}, of which only the first axis may be open",
+            hint="export the model with a fixed input shape",
+        )
     return Value(
         index=tensor.index,
         name=tensor.name,
@@ -81,4 +84,8 @@ def _value(tensor: Tensor, *, used: bool) -> Value:
 def _constant(tensor: Tensor) -> NDArray[Any] | None:
     if not tensor.is_constant or tensor.dtype not in ITEM_BYTES:
         return None
+    if len(tensor.data) != tensor.elements * ITEM_BYTES[tensor.dtype]:
+        raise UnsupportedError(
+            f"tensor {tensor.name!r} is stored sparse", hint="convert the model without sparse encoding"
+        )
     return np.frombuffer(tensor.data, dtype=np.dtype(tensor.dtype).newbyteorder("<")).reshape(tensor.shape)

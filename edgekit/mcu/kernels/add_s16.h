@@ -1,0 +1,9 @@
+/* needs: add_value broadcast_s16 */
+struct ek_add_s16 {
+  const int32_t *shape; /* [12], see broadcast */
+  struct ek_add_value value;
+};
+
+EK_KERNEL void ek_add_s16(const struct ek_add_s16 *p, const int16_t *a, const int16_t *b, int16_t *y) {
+  ek_broadcast_s16(p->shape, ek_add_value, &p->value, a, b, y);
+}

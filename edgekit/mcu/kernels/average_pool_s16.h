@@ -1,0 +1,1 @@
+/* like average_pool_s8, for int16 */

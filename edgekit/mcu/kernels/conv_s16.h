@@ -1,0 +1,1 @@
+/* like conv_s8, for int16 */

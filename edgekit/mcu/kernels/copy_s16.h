@@ -1,0 +1,1 @@
+/* like copy_s8, for int16 */

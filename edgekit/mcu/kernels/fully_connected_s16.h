@@ -1,0 +1,1 @@
+/* like fully_connected_s8, for int16 */

@@ -1,0 +1,1 @@
+/* like max_pool_s8, for int16 */

@@ -1,0 +1,1 @@
+/* like pad_s8, for int16 */

@@ -1,0 +1,1 @@
+/* like patch_s8, for int16 */

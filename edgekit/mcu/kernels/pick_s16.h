@@ -1,0 +1,1 @@
+/* like pick_s8, for int16 */

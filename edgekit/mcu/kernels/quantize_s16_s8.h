@@ -1,0 +1,12 @@
+/* needs: requantize */
+/* y = clamp(scale(x - zero) + zero_point) */
+struct ek_quantize_s16_s8 {
+  int32_t zero, multiplier, shift, zero_point, size;
+};
+
+EK_KERNEL void ek_quantize_s16_s8(const struct ek_quantize_s16_s8 *p, const int16_t *x, int8_t *y) {
+  for (int32_t i = 0; i < p->size; ++i) {
+    const int32_t scaled = ek_scale(x[i] - p->zero, p->multiplier, p->shift) + p->zero_point;
+    y[i] = (int8_t)ek_clamp(scaled, -128, 127);
+  }
+}

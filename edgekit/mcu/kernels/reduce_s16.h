@@ -1,0 +1,1 @@
+/* like reduce_s8, for int16 */

@@ -1,0 +1,1 @@
+/* like transpose_conv_s8, for int16 */

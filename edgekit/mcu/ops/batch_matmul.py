@@ -1,0 +1,73 @@
+"""BATCH_MATMUL, int8: products of two computed matrices, as attention has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from edgekit.mcu.fixed_point import quantize_multiplier
+from edgekit.mcu.ir import Node
+from edgekit.mcu.layer import Constant, Core, Layer, Lowered
+from edgekit.mcu.ops._base import Lower
+from edgekit.mcu.ops._strided import dense
+
+_BATCH_AXES = 3
+
+
+def _batch_matmul(node: Node, _core: Core) -> Sequence[Lowered]:
+    a, b, made = node.input(0), node.input(1), node.output
+    if {a.dtype, b.dtype, made.dtype} != {"int8"}:
+        raise node.refuse(f"multiplies {a.dtype} by {b.dtype} to {made.dtype}; the kernel takes int8")
+    if min(len(a.shape), len(b.shape)) < 2 or max(len(a.shape), len(b.shape)) > _BATCH_AXES + 2:
+        raise node.refuse(f"multiplies {list(a.shape)} by {list(b.shape)}; it takes 2 to {_BATCH_AXES + 2} axes")
+    (rows, depth), (a_row, a_step) = _matrix(a.shape, swapped=node.options.flag(0))
+    (other_depth, columns), (b_step, b_column) = _matrix(b.shape, swapped=node.options.flag(1))
+    counts = _batches(a.shape), _batches(b.shape)
+    sizes = tuple(max(one, other) for one, other in zip(*counts, strict=True))
+    broadcasts = all(own in (size, 1) for count in counts for own, size in zip(count, sizes, strict=True))
+    if depth != other_depth or not broadcasts or made.elements != int(np.prod(sizes)) * rows * columns:
+        raise node.refuse(f"multiplies {list(a.shape)} by {list(b.shape)} to {list(made.shape)}")
+    pitches = [
+        [0 if own == 1 else step for own, step in zip(count, dense((*count, matrix)), strict=False)]
+        for count, matrix in zip(counts, (rows * depth, depth * columns), strict=True)
+    ]
+    factor = float(np.float32(a.scale) * np.float32(b.scale)) / made.scale
+    multiplier, shift = quantize_multiplier(factor)
+    return [
+        Layer(
+            name=f"{node.place} {node.op}",
+            kernel="batch_matmul_s8",
+            params={
+                "matrices": Constant(array=np.array([sizes, *pitches], dtype=np.int32)),
+                "rows": rows,
+                "depth": depth,
+                "columns": columns,
+                "a_row": a_row,
+                "a_step": a_step,
+                "b_step": b_step,
+                "b_column": b_column,
+                "zero1": a.zero_point,
+                "zero2": b.zero_point,
+                "multiplier": multiplier,
+                "shift": shift,
+                "zero_point": made.zero_point,
+            },
+            inputs=(a, b),
+            outputs=(made,),
+            macs=made.elements * depth,
+        )
+    ]
+
+
+def _matrix(shape: Sequence[int], *, swapped: bool) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Sizes and steps of the last two axes as the product sees them."""
+    height, width = shape[-2:]
+    return ((width, height), (1, width)) if swapped else ((height, width), (width, 1))
+
+
+def _batches(shape: Sequence[int]) -> tuple[int, ...]:
+    return (1,) * (_BATCH_AXES + 2 - len(shape)) + tuple(shape[:-2])
+
+
+LOWERINGS: Mapping[str, Lower] = {"BATCH_MATMUL": _batch_matmul}
