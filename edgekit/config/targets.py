@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from edgekit.config._fields import BudgetsSection, Count, Dtype, File, Section, Size, Text, Word
 from edgekit.config._shelf import Shelf
 from edgekit.config._toml import read_toml, validate
-from edgekit.core.target import Budgets, EmulatedMachine, Runtime, Target
+from edgekit.core.firmware import MACHINES
+from edgekit.core.target import Board, Budgets, EmulatedMachine, MemoryRegion, Runtime, Target
 
 _PACKAGE = Path(__file__).parents[1]
 _SHELF = Shelf(kind="target", subfolder="targets", built_in=(_PACKAGE / "_targets", _PACKAGE.parent / "targets"))
@@ -26,6 +27,7 @@ class RuntimeSection(Section):
     delegates: tuple[Word, ...] = Field(default=(), description="accelerated back ends")
     unsupported_ops: tuple[Word, ...] = Field(default=(), description="ops that it is known to refuse")
     max_op_versions: dict[Word, Count] = Field(default={}, description="highest version of an op that it has")
+    compiles: tuple[Word, ...] = Field(default=(), description="formats that edgekit compiles into one of `formats`")
 
 
 class EmulatorSection(Section):
@@ -39,6 +41,28 @@ class EmulatorSection(Section):
     suite: Word = Field(description="the Debian release that it runs")
     runtimes: tuple[Word, ...] = Field(
         default=(), description="runtimes that come with its system; the others are brought when they are needed"
+    )
+
+
+Address = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
+
+
+class RegionSection(Section):
+    """A memory of a microcontroller."""
+
+    base: Address = Field(description="its first address")
+    size: Size
+
+
+class BoardSection(Section):
+    """A microcontroller: no operating system, one program in flash."""
+
+    fpu: Literal["none", "single", "double"] = Field(description="precision of its floating-point unit")
+    clock_hz: Count = Field(description="highest clock of the core")
+    flash: RegionSection = Field(description="where a program lies")
+    ram: RegionSection = Field(description="where its variables and its stack lie")
+    machine: Literal[*MACHINES] | None = Field(  # type: ignore[valid-type]  # the table's keys
+        default=None, description="the machine of qemu-system-arm that plays it"
     )
 
 
@@ -58,12 +82,21 @@ class TargetFile(File):
     runtimes: dict[Word, RuntimeSection] = Field(min_length=1, description="by name, best first")
     budgets: BudgetsSection = BudgetsSection()
     emulator: EmulatorSection | None = None
+    board: BoardSection | None = Field(
+        default=None, description="of a microcontroller; its flash and RAM are those of the target"
+    )
     sources: dict[Text, Text] = Field(default={}, description="dotted key to where its number comes from")
 
     @model_validator(mode="after")
     def _cores_are_known(self) -> Self:
         if self.cores is None and self.arch != _THIS_MACHINE:
             raise ValueError(f'cores is missing; only arch = "{_THIS_MACHINE}" may leave it out')
+        return self
+
+    @model_validator(mode="after")
+    def _sizes_are_said_once(self) -> Self:
+        if self.board is not None and (self.ram or self.flash):
+            raise ValueError("ram and flash of a target with [board] are those of the board: leave them out")
         return self
 
 
@@ -89,15 +122,15 @@ def list_targets(*, project_dir: Path | None = None) -> list[str]:
 
 
 def _target(name: str, file: TargetFile) -> Target:
-    emulator = file.emulator
+    emulator, board = file.emulator, _board(file)
     return Target(
         name=name,
         title=file.title,
         arch=file.arch,
         cpu=file.cpu,
         cores=file.cores or len(os.sched_getaffinity(0)),
-        ram_bytes=file.ram,
-        flash_bytes=file.flash,
+        ram_bytes=board.ram.size_bytes if board else file.ram,
+        flash_bytes=board.flash.size_bytes if board else file.flash,
         runtimes={name: _runtime(name, section) for name, section in file.runtimes.items()},
         recipe=file.recipe,
         recipes=file.recipes,
@@ -114,6 +147,22 @@ def _target(name: str, file: TargetFile) -> Target:
             runtimes=emulator.runtimes,
         ),
         sources=file.sources,
+        board=board,
+    )
+
+
+def _board(file: TargetFile) -> Board | None:
+    section = file.board
+    if section is None:
+        return None
+    return Board(
+        title=file.title,
+        core=file.cpu,
+        fpu=section.fpu,
+        clock_hz=section.clock_hz,
+        flash=MemoryRegion(base=section.flash.base, size_bytes=section.flash.size),
+        ram=MemoryRegion(base=section.ram.base, size_bytes=section.ram.size),
+        machine=section.machine,
     )
 
 
@@ -125,6 +174,7 @@ def _runtime(name: str, section: RuntimeSection) -> Runtime:
         delegates=section.delegates,
         unsupported_ops=frozenset(section.unsupported_ops),
         max_op_versions=section.max_op_versions,
+        compiles=frozenset(section.compiles),
     )
 
 
