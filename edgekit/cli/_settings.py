@@ -46,7 +46,7 @@ class Finite(click.FloatRange):
 
 _COMPILING = (
     "calibration_data", "representative_samples", "train_data", "max_drop", "keep_float", "output", "input_shape",
-    "weights", "strict",
+    "weights", "strict", "optimize",
 )  # fmt: skip
 """Flags that only matter to a compilation."""
 
@@ -125,6 +125,11 @@ def compile_options(function: F) -> F:
             default=0.95,
             type=Finite(0.5, 0.9999),
             help="How sure the accuracy budget has to hold, one-sided; 0.5 takes the loss as it was observed.",
+        ),
+        click.option(
+            "--optimize",
+            type=click.Choice(["speed", "ram", "flash"]),
+            help="For a microcontroller: what the compiler saves where one thing costs another; speed by default.",
         ),
         click.option(
             "--keep-float",
@@ -223,6 +228,8 @@ class Chosen:
         if len(entries) == 1:
             return entries[0]
         wanted = self.settings.target or "any target"
+        if not entries and (board := self._board()) is not None:
+            return board
         names = ", ".join(entry.name for entry in entries)
         found = f"{len(entries)} devices of {wanted}: {names}" if entries else f"no device of {wanted}"
         emulate = f"edgekit emulator up {self.settings.target}" if self.settings.target else "edgekit emulator up NAME"
@@ -230,6 +237,19 @@ class Chosen:
             f"no device is named, and the inventory has {found}",
             hint="give --device NAME or URL" if entries else f"edgekit devices add NAME ssh://user@host, or {emulate}",
         )
+
+    def _board(self) -> DeviceEntry | None:
+        """The emulated board of a target that is one: it needs no setting up."""
+        from edgekit.config.targets import load_target
+        from edgekit.core.device_entry import BOARD_SCHEME, DeviceEntry
+
+        if self.settings.target is None:
+            return None
+        target = load_target(self.settings.target, project_dir=self.project_dir)
+        if target.board is None or target.board.machine is None:
+            return None
+        url = f"{BOARD_SCHEME}://{target.name}"
+        return DeviceEntry(name=url, url=url, target=target.name)
 
     def model(self, given: Path | None, weights: Path | None = None) -> Path | Factory:
         """The model: the first argument, or the project's.
@@ -326,6 +346,7 @@ class Chosen:
             max_drop=max_drop,
             confidence=flags["confidence"],
             keep_float=flags["keep_float"],
+            optimize=flags["optimize"],
             input_shape=shape(flags["input_shape"]),
             strict=flags["strict"],
             timeout_s=flags["timeout"],

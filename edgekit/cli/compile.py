@@ -51,7 +51,7 @@ def command(
         _render.run_summary(document)
         _render.steps(document)
         _render.kept(document)
-        _render.gpu(document)
+        _render.on_target(document)
         bundle = document["bundle"]
         sizes = f"{format_bytes(bundle['size_bytes'])}, {format_bytes(bundle['transfer_bytes'])} to transfer"
         click.echo(f"bundle  {bundle['path']}  {bundle['sha256'][:12]}  {sizes}")

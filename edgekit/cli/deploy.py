@@ -99,7 +99,7 @@ def command(
         _render.run_summary(document)
         _render.steps(document)
         _render.kept(document)
-        _render.gpu(document)
+        _render.on_target(document)
         if entry is None:
             click.echo("dry run: no device was touched")
         else:

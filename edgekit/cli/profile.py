@@ -17,6 +17,7 @@ from edgekit.cli._settings import (
     project_options,
     target_options,
 )
+from edgekit.core.errors import UsageError
 
 
 @click.command()
@@ -42,27 +43,30 @@ def command(
 
     Inputs are random unless --eval-data gives real ones; the result says which.
     """
+    from edgekit.flows.board import profile_board
     from edgekit.flows.documents import profile_document
     from edgekit.flows.profile import profile_model
     from edgekit.flows.record import keep_run
 
     chosen = choose(config, target=target, device=device, recipe=recipe)
     entry = chosen.device()
+    kind = chosen.target(device=entry)
     with keep_run() as run, console.progress() as on_event:
-        _, measurement = profile_model(
-            model,
-            entry,
-            chosen.target(device=entry),
-            plan=plan_from(flags),
-            data=chosen.dataset(flags["eval_data"], "evaluation", flags),
-            offline=offline,
-            on_event=on_event,
-        )
-        document = run.keep(profile_document(measurement), measurement)
+        plan, data = plan_from(flags), chosen.dataset(flags["eval_data"], "evaluation", flags)
+        if kind.board is not None:
+            if model is None:
+                raise UsageError("a board's program cannot be fetched back", hint="name the bundle that it runs")
+            document = run.keep(profile_board(model, entry, kind, data=data, seed=plan.seed, on_event=on_event), None)
+        else:
+            _, measurement = profile_model(model, entry, kind, plan=plan, data=data, offline=offline, on_event=on_event)
+            document = run.keep(profile_document(measurement), measurement)
 
     def draw() -> None:
         from edgekit.cli import _render
 
-        _render.run_in_full({"schema": document["schema"], "profile": document})
+        if kind.board is not None:
+            _render.on_target(document)
+        else:
+            _render.run_in_full({"schema": document["schema"], "profile": document})
 
     console.show(document, draw)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+BOARD_SCHEME = "qemu"
+"""Scheme of the URLs of emulated microcontroller boards."""
+
 LOCAL_NAME = "local"
 """This computer, always; no inventory and no emulator can give the name to another device."""
 
@@ -27,7 +30,7 @@ class DeviceEntry:
 
     Attributes:
         name: what `--device` takes; the URL itself for a device that is in no inventory.
-        url: e.g. "ssh://pi@raspberrypi.local:22" or "local://".
+        url: e.g. "ssh://pi@raspberrypi.local:22", "local://" or "qemu://board".
         target: name of the kind of machine, None when nobody said.
         host_keys: pinned public keys as `type base64`; empty means that known_hosts decides.
         trust: where the host keys come from.
@@ -44,3 +47,8 @@ class DeviceEntry:
     identity_file: Path | None = None
     labels: tuple[str, ...] = ()
     emulator: str | None = None
+
+    @property
+    def is_emulated(self) -> bool:
+        """Whether an emulator plays it: its times say nothing of the machine."""
+        return self.emulator is not None or self.url.startswith(f"{BOARD_SCHEME}://")

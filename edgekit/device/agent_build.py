@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from importlib.resources.abc import Traversable
 
-_PACKAGES = ("device_agents", "device_agents/linux", "device_agents/linux/runners")
+_PACKAGES = ("device_agents", "device_agents/linux", "device_agents/linux/runners", "device_agents/mcu")
 _NOT_SHIPPED = frozenset({"device_agents/linux/bootstrap.py"})
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _LEVEL = 9

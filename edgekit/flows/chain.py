@@ -23,7 +23,8 @@ def chosen_recipe(recipe: Recipe | None, target: Target, source_format: str, *, 
     """The user's recipe, or the target's for this kind of model, with the conversion that it leaves unsaid.
 
     A recipe of the .tflite world says nothing of how a PyTorch model gets there: where a step does not read what the
-    one before it writes, a front end that does goes between them.
+    one before it writes, a front end that does goes between them. Nor does it say how a microcontroller runs the
+    result: where the target does not run what the last step writes, a back end that makes something of it follows.
 
     Args:
         recipe: what the user named, None for nothing.
@@ -40,6 +41,8 @@ def chosen_recipe(recipe: Recipe | None, target: Target, source_format: str, *, 
             steps.append(Step(pass_name=bridge.name))
         steps.append(step)
         format_so_far = step_pass.emits
+    if target.runtime_for(format_so_far) is None and (back_end := _back_end(format_so_far, target)) is not None:
+        steps.append(Step(pass_name=back_end.name))
     return replace(recipe, steps=tuple(steps))
 
 
@@ -48,6 +51,13 @@ def _front_end(source_format: str, step_pass: Pass[Any]) -> Pass[Any] | None:
     if source_format in step_pass.accepts:
         return None
     return next((each for each in front_ends(source_format) if each.emits in step_pass.accepts), None)
+
+
+def _back_end(last_format: str, target: Target) -> Pass[Any] | None:
+    """The pass that compiles what a recipe ends with into what a target runs, None where there is none."""
+    candidates: Iterator[Pass[Any]] = map(PASSES.load, PASSES.names())
+    suiting = (each for each in candidates if each.is_back_end and last_format in each.accepts)
+    return next((each for each in suiting if target.runtime_for(each.emits) is not None), None)
 
 
 def front_ends(source_format: str) -> Iterator[Pass[Any]]:

@@ -19,6 +19,7 @@ from edgekit.core.recipe import Step, StepMetrics, StepRecord
 from edgekit.core.target import Runtime
 from edgekit.core.verdict import Verdict
 from edgekit.flows.accuracy import classifies
+from edgekit.flows.board import IMAGE, prove_image
 from edgekit.flows.budgeted import Found, search
 from edgekit.flows.budgets import judge
 from edgekit.flows.chain import lineage
@@ -58,6 +59,8 @@ class Compilation:
             layer was kept.
         gpu: what came of asking and running the GPU delegate, as `edgekit.flows.gpu.check_gpu` tells it; None for a
             target without one.
+        mcu: what the compiled image needs and costs on its board, as `edgekit.flows.board.prove_image` tells it; None
+            for a target that is no board.
     """
 
     source: Artifact
@@ -79,6 +82,7 @@ class Compilation:
     score_artifact: Score | None = None
     kept_time: TimeRatio | str | None = None
     gpu: Mapping[str, Any] | None = None
+    mcu: Mapping[str, Any] | None = None
 
     @property
     def cache_hit(self) -> bool:
@@ -123,6 +127,7 @@ class _Compiler:
         artifact = artifacts[-1]
         runtime = self._check_fit(artifact)
         gpu = self._check_gpu(artifact)
+        mcu = self._prove_image(artifacts)
         golden, files = record_golden(
             artifact,
             made.context.representative or made.evaluation,
@@ -159,6 +164,7 @@ class _Compiler:
             found=found,
             kept_time=self._kept_time(found, runtime),
             gpu=gpu,
+            mcu=mcu,
         )
 
     @property
@@ -226,6 +232,16 @@ class _Compiler:
         made.warn(gpu_warnings(found), UnsupportedError)
         return found
 
+    def _prove_image(self, artifacts: Sequence[Artifact]) -> dict[str, Any] | None:
+        image, made = artifacts[-1], self._made
+        if image.format != IMAGE:
+            return None
+        data = made.context.representative if made.evaluation is None else made.evaluation
+        found = prove_image(image, artifacts[-2], data, self._target, seed=self._request.seed, tools=self._tools)
+        if found["exact"] is None:
+            made.warn((str(found["exact_reason"]),), MeasurementError)
+        return found
+
     def _accuracy(self, artifact: Artifact | None, meter: Meter) -> Accuracy | None:
         if artifact is None:
             return None
@@ -260,7 +276,7 @@ class _Compiler:
             model=name,
             format=artifact.format,
             compatible=Compatible(
-                machine=() if self._target.arch == "any" else (self._target.arch,), formats=(artifact.format,)
+                machine=() if self._target.is_played else (self._target.arch,), formats=(artifact.format,)
             ),
             golden=golden,
             lineage=lineage(artifacts),
@@ -272,6 +288,7 @@ class _Compiler:
                 "training": None if made.training is None else made.training.digest,
                 "representative_samples": request.representative_samples,
                 "seed": request.seed,
+                "mcu": None if artifact.facts is None else artifact.facts.get("mcu"),
                 "steps": [{"pass": step.pass_name, "params": dict(step.params)} for step in steps],
             },
             created_by=f"edgekit {__version__}",

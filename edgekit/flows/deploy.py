@@ -148,6 +148,8 @@ def deploy_bundle(
         VerificationError, RolledBackError: the device refused the release; the old one is active.
         NetworkError: the connection broke; the old release or the new one is active, never half of one.
     """
+    if target.board is not None:  # an emulator's times say nothing; instructions were counted at the compilation
+        proof = replace(proof, plan=None)
     with workspace(on_event) as tools:
         subject = from_bundle(bundle, tools)
         _check_proof(subject, proof)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from edgekit.core.device_entry import DeviceEntry
 from edgekit.core.events import Event, OnEvent, ignore
 from edgekit.core.units import format_bytes
 from edgekit.device.connect import connect
-from edgekit.emulators import default_cache_dir, emulators, has_software_gpu, software_gpu_missing
+from edgekit.emulators import cortex_m, default_cache_dir, emulators, has_software_gpu, software_gpu_missing
+from edgekit.mcu.toolchain import COMPILERS, REMEDY, versions
 from edgekit.passes._base import tool_version
 
 _EXTRAS = {
@@ -19,6 +20,8 @@ _EXTRAS = {
     "litert-quantizer": ("compresses .tflite without TensorFlow", "litert"),
     "jinja2": ("writes the HTML report", "report"),
     "pillow": ("reads images", "images"),
+    "tflite-micro": ("says what a compiled microcontroller image must answer", "mcu"),
+    "unicorn": ("emulates microcontrollers where QEMU is not there", "mcu"),
 }
 _LITTLE_SPACE_BYTES = 256 * 2**20
 _FAKE_RUNNER = "fake"
@@ -58,7 +61,26 @@ def examine_host() -> list[Finding]:
                 remedy="; ".join(dict.fromkeys(item.remedy for item in missing)) or None,
             )
         )
-    return [*findings, _software_gpu()]
+    return [*findings, *_boards(), _software_gpu()]
+
+
+def _boards() -> Iterator[Finding]:
+    """What compiles for microcontrollers, and what plays them."""
+    there = versions()
+    for name, title in COMPILERS.items():
+        yield Finding(
+            what=f"{title}: compiles for microcontrollers",
+            ok=bool(there),  # either is enough
+            fact=there.get(name, "absent"),
+            remedy=REMEDY,
+        )
+    missing = cortex_m.EMULATOR.missing()
+    yield Finding(
+        what="emulator of microcontroller boards",
+        ok=not missing,
+        fact=f"lacks {', '.join(item.what for item in missing)}" if missing else cortex_m.EMULATOR.version(),
+        remedy="; ".join(item.remedy for item in missing) or None,
+    )
 
 
 def _software_gpu() -> Finding:

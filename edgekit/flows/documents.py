@@ -45,6 +45,7 @@ def compilation_document(compilation: Compilation) -> dict[str, Any]:
         **_search(compilation),
         "verdicts": verdict_documents(compilation.verdicts),
         "gpu": None if compilation.gpu is None else dict(compilation.gpu),
+        "mcu": None if compilation.mcu is None else dict(compilation.mcu),
         "warnings": list(compilation.warnings),
     }
 

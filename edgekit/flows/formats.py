@@ -10,8 +10,12 @@ from edgekit.core.artifact import Artifact
 from edgekit.core.isolation import Isolate
 from edgekit.core.registry import PASSES
 
-RUNNERS: Mapping[str, str] = {"tflite": "litert", "ptl": "torch_mobile", "pte": "executorch"}
+RUNNERS: Mapping[str, str] = {"tflite": "litert", "ptl": "torch_mobile", "pte": "executorch", "elf": "cortex_m"}
 """The runner on this computer for each format that can be run."""
+
+
+EMULATED = frozenset({"elf"})
+"""Formats whose runner on this computer is an emulator."""
 
 
 def facts_of(artifact: Artifact, isolate: Isolate) -> dict[str, Any]:

@@ -72,17 +72,28 @@ class _Forms:
     def __init__(self, source: Artifact, target: Target, tools: Workspace) -> None:
         self._source, self._target, self._tools = source, target, tools
         self._made: dict[str, Artifact] = {}
+        self._plans: dict[str, dict[str, Any]] = {}
         converter = float_pass(source.format)
         is_told = converter is None and source.facts is not None
         self.first = source if source.format in RUNNERS or is_told else self._converted(converter)
 
     def for_target(self, target: Target) -> Artifact:
         """What the target runs, else the first form."""
-        if target.runtime_for(self.first.format) is not None:
+        if target.runtime_for(self.first.format) or target.compiler_for(self.first.format):
             return self.first
         suiting = (each for each in front_ends(self._source.format) if target.runtime_for(each.emits) is not None)
         front_end = next(suiting, None)
         return self.first if front_end is None else self._converted(front_end)
+
+    def plan(self, artifact: Artifact) -> dict[str, Any]:
+        """What the microcontroller compiler says of a .tflite that it can take as it is, else nothing."""
+        if facts_of(artifact, self._tools.isolate)["has_float_weights"]:
+            return {}
+        if artifact.digest not in self._plans:
+            self._plans[artifact.digest] = self._tools.isolate.call(
+                "edgekit.mcu.image:estimate", {"model": str(artifact.path)}, what=f"planning {artifact.path.name}"
+            )
+        return self._plans[artifact.digest]
 
     def _converted(self, converter: Pass[Any] | None) -> Artifact:
         if converter is None:
@@ -112,4 +123,6 @@ def _verdict(target: Target, forms: _Forms, tools: Workspace) -> Fit:
     except UnsupportedError as refusal:
         return Fit(target=target.name, ok=False, reasons=(str(refusal),))
     facts = facts_of(artifact, tools.isolate)
+    if target.compiler_for(artifact.format) is not None:
+        facts |= forms.plan(artifact)
     return fit(facts, artifact_format=artifact.format, size_bytes=artifact.size_bytes, target=target)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from edgekit.device.client import DeviceClient
     from edgekit.device.replies import EvaluateResult
 
-_RUNTIME_DISTRIBUTIONS = ("ai-edge-litert", "numpy")
+_RUNTIME_DISTRIBUTIONS = ("ai-edge-litert", "tflite-micro", "numpy")
 
 _STAND_INS = {"tflite_runtime": "litert"}
 """tflite-runtime and LiteRT load the same files, but need different NumPys; one of them is enough here."""

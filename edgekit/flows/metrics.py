@@ -24,7 +24,7 @@ from edgekit.core.statistics import wilson
 from edgekit.flows import localhost
 from edgekit.flows.accuracy import classifies
 from edgekit.flows.chain import float_pass
-from edgekit.flows.formats import RUNNERS, facts_of, weighing_of
+from edgekit.flows.formats import EMULATED, RUNNERS, facts_of, weighing_of
 from edgekit.flows.gain import Weighed, gain
 from edgekit.flows.samples import model_inputs
 from edgekit.flows.scoring import replicate, right_answers, score_of_answers, score_of_replicates
@@ -129,16 +129,18 @@ class Meter:
             return None
         correct, n = int(right.sum()), len(right)
         interval = wilson(correct, n)
-        return Accuracy(correct=correct, n=n, low=interval.low, high=interval.high, provenance=Provenance.MEASURED)
+        return Accuracy(
+            correct=correct, n=n, low=interval.low, high=interval.high, provenance=self._provenance(artifact)
+        )
 
     def score(self, artifact: Artifact) -> Score | None:
         """The metric on the evaluation set; None for top-1, which is the accuracy, and without labels."""
         if self.metric.is_top_1 or not self._is_labelled:
             return None
         if self.metric.k is None:
-            return score_of_replicates(self.metric, self._replicates(artifact), provenance=Provenance.MEASURED)
+            return score_of_replicates(self.metric, self._replicates(artifact), provenance=self._provenance(artifact))
         right = self._right(artifact, self.metric)
-        return None if right is None else score_of_answers(self.metric, right, provenance=Provenance.MEASURED)
+        return None if right is None else score_of_answers(self.metric, right, provenance=self._provenance(artifact))
 
     def losses(self, first: Artifact, second: Artifact) -> Losses | None:
         """What the second artifact lost against the first one on the same samples; None where nothing is judged."""
@@ -148,6 +150,10 @@ class Meter:
             return Resampled(first=self._replicates(first), second=self._replicates(second))
         ours, theirs = self._right(first, self.metric), self._right(second, self.metric)
         return None if ours is None or theirs is None else pairs(ours, theirs)
+
+    def _provenance(self, artifact: Artifact) -> Provenance:
+        """Emulated for an image of a microcontroller, which no other way runs on this computer."""
+        return Provenance.EMULATED if self.shipped(artifact).format in EMULATED else Provenance.MEASURED
 
     @property
     def _is_labelled(self) -> bool:

@@ -21,7 +21,7 @@ from edgekit.flows.metrics import Meter
 from edgekit.flows.reading import Remembering
 from edgekit.flows.request import CompileRequest
 from edgekit.flows.scoring import check_metric, needs_evaluation
-from edgekit.flows.trials import KEEP_FLOAT, choices, quantizing_place, settled, with_params
+from edgekit.flows.trials import KEEP_FLOAT, OPTIMIZE, choices, quantizing_place, settled, takes, with_params
 from edgekit.flows.workspace import Workspace
 from edgekit.passes._base import PassContext
 from edgekit.sources._base import load_source
@@ -113,6 +113,8 @@ class Preparation:
         recipe = chosen_recipe(request.recipe, request.target, self.source.format, compressed=compressed)
         if request.keep_float:
             recipe = with_float_layers(recipe, request.keep_float)
+        if request.optimize is not None:
+            recipe = optimized_for(recipe, request.optimize)
         for place in range(choices(recipe)):
             check_chain(replace(recipe, steps=settled(recipe, place)), request.target, self.source.format)
         if request.training is None and any(PASSES.load(step.pass_name).needs_training for step in recipe.steps):
@@ -230,3 +232,15 @@ def with_float_layers(recipe: Recipe, keep_float: Sequence[str]) -> Recipe:
         )
     kept = [*recipe.steps[place].params.get(KEEP_FLOAT, ()), *keep_float]
     return replace(recipe, steps=with_params(recipe.steps, place, **{KEEP_FLOAT: kept}))
+
+
+def optimized_for(recipe: Recipe, optimize: str) -> Recipe:
+    """The recipe with what its last compiler saves.
+
+    Raises:
+        UsageError: no step can do that.
+    """
+    places = [place for place, step in enumerate(recipe.steps) if takes(step.pass_name, OPTIMIZE)]
+    if not places:
+        raise UsageError(f"recipe {recipe.name!r} compiles nothing for a microcontroller", hint="leave out --optimize")
+    return replace(recipe, steps=with_params(recipe.steps, places[-1], **{OPTIMIZE: optimize}))

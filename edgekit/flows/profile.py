@@ -30,8 +30,8 @@ _NOISY_CV = 0.03
 
 
 def provenance_of(entry: DeviceEntry) -> Provenance:
-    """Emulated for a device that an emulator brought up, measured for any other."""
-    return Provenance.MEASURED if entry.emulator is None else Provenance.EMULATED
+    """Emulated for a device that an emulator plays, measured for any other."""
+    return Provenance.EMULATED if entry.is_emulated else Provenance.MEASURED
 
 
 def profile_model(
@@ -146,6 +146,6 @@ def _validity(runs: tuple[ProcessRun, ...], entry: DeviceEntry, *, synthetic: bo
         flags.append(Validity.NOISY)
     if synthetic:
         flags.append(Validity.SYNTHETIC)
-    if entry.emulator is not None:
+    if entry.is_emulated:
         flags.append(Validity.EMULATED)
     return tuple(flags) or (Validity.VALID,)

@@ -29,6 +29,7 @@ class CompileRequest:
             unit; top-k and F1 run from 0 to 1; None for none.
         confidence: one-sided; how sure it has to be that the budget holds.
         keep_float: regular expressions over the names of layers that the quantizing step leaves in float.
+        optimize: what the microcontroller compiler saves: "speed", "ram" or "flash"; None leaves it to the recipe.
         output: the bundle; None makes `<model>-<target>.edgekit` in the working folder.
         representative_samples: how many of the calibration samples are used.
         seed: of that choice.
@@ -47,6 +48,7 @@ class CompileRequest:
     max_drop: float | None = None
     confidence: float = CONFIDENCE
     keep_float: tuple[str, ...] = ()
+    optimize: str | None = None
     output: Path | None = None
     representative_samples: int = 100
     seed: int = 0

@@ -32,7 +32,7 @@ def check_machine(device: DeviceClient, target: Target, name: str) -> None:
         UnsupportedError: the architectures differ.
     """
     machine = device.hello.machine
-    if target.arch not in ("any", machine):
+    if not target.is_played and target.arch != machine:
         raise UnsupportedError(
             f"{name} is a {machine} machine, target {target.name} is {target.arch}",
             hint="choose the target that the device is: edgekit targets",

@@ -21,6 +21,9 @@ from edgekit.passes._base import PassContext
 KEEP_FLOAT = "keep_float"
 """The parameter by which a quantizing pass leaves layers in float: regular expressions over their names."""
 
+OPTIMIZE = "optimize"
+"""The parameter by which a compiling pass says what it saves."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:

@@ -54,6 +54,8 @@ class Layer:
             is passed as a pointer to flash.
         scratch_bytes: working memory that it needs beside them; 0: the parameter is not there.
         overlaps: see `Overlap`.
+        in_place: its output takes over the memory of its input, of the same size, if nothing else needs that; for
+            kernels whose order of writes forbids every other overlap.
         macs: multiply-accumulates, for reports.
     """
 
@@ -64,6 +66,7 @@ class Layer:
     outputs: tuple[Value, ...]
     scratch_bytes: int = 0
     overlaps: tuple[Overlap, ...] = ()
+    in_place: bool = False
     macs: int = 0
 
 

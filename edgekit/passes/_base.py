@@ -93,6 +93,8 @@ class Pass(ABC, Generic[ParamsT]):
         needs_training: it trains, so it needs training data.
         is_front_end: it brings a model of one framework to the format that other passes read, so a recipe does not have
             to name it.
+        is_back_end: it compiles what recipes end with for machines that run nothing else, so a recipe does not have to
+            name it.
         dtype: tensor type that the target's runtime must have for the result.
     """
 
@@ -104,6 +106,7 @@ class Pass(ABC, Generic[ParamsT]):
     needs_representative: ClassVar[bool] = False
     needs_training: ClassVar[bool] = False
     is_front_end: ClassVar[bool] = False
+    is_back_end: ClassVar[bool] = False
     dtype: ClassVar[str] = "float32"
 
     @abstractmethod
@@ -131,7 +134,7 @@ class Pass(ABC, Generic[ParamsT]):
 
     def unsupported(self, target: Target) -> str | None:
         """Why the result cannot run on a target, or None. The default asks for the format and the dtype."""
-        runtime = target.runtime_for(self.emits)
+        runtime = target.runtime_for(self.emits) or target.compiler_for(self.emits)
         if runtime is None:
             return f"{target.name} runs no {self.emits} artifacts"
         if self.dtype not in runtime.dtypes:

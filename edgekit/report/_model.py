@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from edgekit.core.measurement import Measurement, Provenance
-from edgekit.report import _compression, _gpu, _plots, _variants, _wording
+from edgekit.report import _compression, _gpu, _mcu, _plots, _variants, _wording, memory_plan
 from edgekit.report._document import Part, printable
 from edgekit.report._metric import metric_of, score_row
 from edgekit.report._page import Facts, ReportPage, Row, Section
@@ -28,7 +28,14 @@ def build_page(document: Mapping[str, Any], measurement: Measurement | None = No
     """
     part = Part(document)
     sections = [_size(part), _accuracy(part), _latency(part, measurement), _memory(part), _deployment(part)]
-    sections += [_budgets(part), _gpu.section(part), *_compression.sections(part), *_variants.sections(part)]
+    sections += [
+        _budgets(part),
+        _gpu.section(part),
+        _mcu.section(part),
+        memory_plan.section(part),
+        *_compression.sections(part),
+        *_variants.sections(part),
+    ]
     return ReportPage(
         title=_title(part),
         subtitle=_subtitle(part),

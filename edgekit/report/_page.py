@@ -164,7 +164,47 @@ class TradeoffPlot:
     limit: float | None = None
 
 
-Plot = SizePlot | AccuracyPlot | LatencyPlot | AmountPlot | TradeoffPlot
+@dataclass(frozen=True, kw_only=True)
+class MemoryBlock:
+    """Bytes of an arena that are in use from the first to the last step, inclusive.
+
+    Attributes:
+        name: what they hold.
+        label: the same in a word, for the plot.
+        is_scratch: whether a layer uses them for itself.
+    """
+
+    name: str
+    label: str
+    offset_bytes: int
+    size_bytes: int
+    first: int
+    last: int
+    is_scratch: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryPlot:
+    """What lies where in an arena, step by step.
+
+    Attributes:
+        title: what the plot shows.
+        arena_bytes: the axis; more than 0.
+        bound_bytes: what no plan goes below.
+        steps: how many; more than 0.
+        peak: the step that needs most.
+        blocks: in the order in which they are drawn.
+    """
+
+    title: str
+    arena_bytes: int
+    bound_bytes: int
+    steps: int
+    peak: int
+    blocks: tuple[MemoryBlock, ...]
+
+
+Plot = SizePlot | AccuracyPlot | LatencyPlot | AmountPlot | TradeoffPlot | MemoryPlot
 
 
 @dataclass(frozen=True, kw_only=True)

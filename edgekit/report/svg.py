@@ -7,7 +7,8 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from edgekit.core.units import format_bytes, format_ns
-from edgekit.report._page import AccuracyPlot, AmountPlot, LatencyPlot, Plot, SizePlot, TradeoffPlot
+from edgekit.report import memory_plan
+from edgekit.report._page import AccuracyPlot, AmountPlot, LatencyPlot, MemoryPlot, Plot, SizePlot, TradeoffPlot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,6 +36,8 @@ def draw(plot: Plot) -> str:
             return _tradeoff(plot)
         case LatencyPlot():
             return _latency(plot)
+        case MemoryPlot():
+            return memory_plan.draw(plot)
 
 
 def ticks(low: float, high: float) -> list[float]:

@@ -30,9 +30,10 @@ class Endpoint:
 
     Attributes:
         scheme: name of the transport.
-        user: login name; empty for a local device.
-        host: name or address, without brackets, a link-local address with its zone; empty for a local device.
-        port: TCP port; 0 for a local device.
+        user: login name; empty for a local device and a board.
+        host: name or address, without brackets, a link-local address with its zone; the name of an emulated board;
+            empty for a local device.
+        port: TCP port; 0 for a local device and a board.
         path: absolute root folder of a local device; empty means the default one.
     """
 
@@ -44,7 +45,7 @@ class Endpoint:
 
     @classmethod
     def parse(cls, url: str) -> Endpoint:
-        """Read `scheme://user@host:port` or `local:///absolute/folder`.
+        """Read `scheme://user@host:port`, `local:///absolute/folder` or `qemu://board`.
 
         Raises:
             ConfigurationError: any part is missing, out of range or of unexpected characters.
@@ -60,6 +61,10 @@ class Endpoint:
                     hint="write local:// or local:///absolute/folder",
                 )
             return cls(scheme=scheme, path="" if path in (None, "/") else path)
+        if scheme == "qemu":
+            if user is not None or port is not None or path not in (None, "/"):
+                raise ConfigurationError(f"{url!r} is more than the name of a board", hint="write it like qemu://board")
+            return cls(scheme=scheme, host=_host(url, host))
         if path not in (None, "/"):
             raise ConfigurationError(
                 f"{url!r} has a path, {path!r}, but a device URL ends with its port", hint=_EXAMPLE
@@ -68,8 +73,8 @@ class Endpoint:
 
     def __str__(self) -> str:
         """The URL, which `parse` reads back."""
-        if not self.host:
-            return f"{self.scheme}://{self.path}"
+        if not self.user:
+            return f"{self.scheme}://{self.host}{self.path}"
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = "" if self.port == DEFAULT_SSH_PORT else f":{self.port}"
         return f"{self.scheme}://{self.user}@{host}{port}"

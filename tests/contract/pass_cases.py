@@ -24,8 +24,9 @@ NAMES = PASSES.names()
 FORMATS = ("keras", "saved_model", "tflite")
 READING = [name for name in NAMES if set(FORMATS) & PASSES.load(name).accepts]
 """Passes that read PyTorch models have models and tests of their own, in test_torch_passes.py."""
-WITHOUT_TRAINING = [name for name in READING if not PASSES.load(name).needs_training]
-"""Passes that train have models and tests of their own: a tiny one here would take a minute each."""
+WITHOUT_TRAINING = [name for name in READING if not (PASSES.load(name).needs_training or PASSES.load(name).is_back_end)]
+"""Passes that train have models and tests of their own: a tiny one here would take a minute each; so has the compiler
+for boards, which reads int8 models only."""
 CONVERTING = [name for name in WITHOUT_TRAINING if set(FORMATS) <= PASSES.load(name).accepts]
 PAIRS = [(name, form) for name in WITHOUT_TRAINING for form in FORMATS if form in PASSES.load(name).accepts]
 CALIBRATING = [name for name in READING if PASSES.load(name).needs_representative]

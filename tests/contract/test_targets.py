@@ -15,6 +15,7 @@ import pytest
 
 from edgekit.config.recipes import list_recipes
 from edgekit.config.targets import list_targets, load_target
+from edgekit.core.firmware import MACHINES
 from edgekit.core.units import parse_bytes
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = sorted(path.stem for path in (ROOT / "targets").glob("*.toml"))
-SIZES = {"ram", "flash", "disk"}
+SIZES = {"ram", "flash", "disk", "size"}
 PLAIN_WORDS = {"host"}  # also an English word, which code may use
 
 
@@ -91,10 +92,21 @@ def test_recipe_exists(target):
 
 
 def test_some_runtime_loads_what_the_recipes_make(target):
-    runtime = target.runtime_for("tflite")
+    runtime = target.runtime_for("tflite") or target.compiler_for("tflite")
 
     assert runtime is not None
-    assert {"float32", "int8"} <= runtime.dtypes
+    assert ({"int8"} if target.board else {"float32", "int8"}) <= runtime.dtypes
+
+
+def test_board_is_within_its_machine_as_far_as_models_go(target):
+    board = target.board
+    if board is None or board.machine is None:
+        pytest.skip("this target is not emulated")
+
+    assert board.machine in MACHINES
+    assert board.flash.size_bytes == target.flash_bytes
+    assert board.ram.size_bytes == target.ram_bytes
+    assert MACHINES[board.machine].cpu in {board.core, "cortex-m3"}  # which runs the code of the Cortex-M0+ too
 
 
 def test_emulated_machine_is_no_larger_than_the_target(target):

@@ -36,6 +36,8 @@ def device(request: pytest.FixtureRequest) -> Callable[..., Transport]:
     """Makes unopened transports to one device of each scheme."""
     if request.param == "local":
         return lambda limits=PATIENT: transport_for(Endpoint.parse("local://"), limits=limits)
+    if request.param == "qemu":
+        return lambda limits=PATIENT: transport_for(Endpoint.parse("qemu://board"), limits=limits)
     if request.param in OVER_SSH:
         lab: Lab = request.getfixturevalue("lab")
         return lambda limits=PATIENT: lab.transport(request.param, limits=limits)

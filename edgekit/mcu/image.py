@@ -1,0 +1,142 @@
+"""The pass's part in the child process: a .tflite becomes a linked image, with what is known of it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from device_agents.mcu import trailer
+from edgekit.core.errors import UnsupportedError
+from edgekit.core.firmware import Image
+from edgekit.core.target import Board
+from edgekit.core.tflite.facts import mac_dtypes, multiply_accumulates, operator_table, parameter_count
+from edgekit.core.tflite.model import Model, read_model
+from edgekit.core.tflite.weights import weight_facts
+from edgekit.mcu.emit import Library
+from edgekit.mcu.layer import Core
+from edgekit.mcu.library import compile_library
+from edgekit.mcu.memory_facts import memory_facts
+from edgekit.mcu.link import build_image
+from edgekit.mcu.memory_facts import memory_facts
+
+_SOURCES = ("*.py", "*/*.py", "kernels/*.h")
+
+
+def build(
+    model: str, output: str, board: Mapping[str, Any], target: str, optimize: str, toolchain: str
+) -> dict[str, Any]:
+    """Compile, link and write the image.
+
+    Returns:
+        What `edgekit.passes._base.PassResult` holds; `facts["mcu"]` is the part of the document `mcu` that is known
+        without running.
+
+    Raises:
+        UnsupportedError: an operator or a type that the kernels do not compute, no toolchain, or an image that is
+            larger than the board.
+    """
+    machine = Board.from_json(board)
+    network = read_model(Path(model))
+    core = core_of(machine, optimize)
+    library = compile_library(network, core)
+    image = build_image(library, machine, Path(output), target=target, optimize=optimize, toolchain=toolchain)
+    signature = {
+        "inputs": [spec.as_json() for spec in network.input_specs()],
+        "outputs": [spec.as_json() for spec in network.output_specs()],
+    }
+    told = {"machine": machine.machine, **_fixed(library)}
+    image.path.write_bytes(trailer.append(image.path.read_bytes(), told))
+    return {"notes": [], **signature, "facts": _facts(network, image) | {"mcu": _mcu(library, core, image)}}
+
+
+def estimate(model: str) -> dict[str, Any]:
+    """What a .tflite needs on a microcontroller, from the plan alone: nothing is compiled.
+
+    Returns:
+        `mcu` with `constant_bytes` and `arena_bytes`; or `mcu_refusal`, why it cannot be compiled.
+    """
+    try:
+        library = compile_library(read_model(Path(model)), Core(name="cortex-m4", dsp=True, optimize="ram"))
+    except UnsupportedError as error:
+        return {"mcu_refusal": error.message}
+    return {"mcu": {"constant_bytes": library.constant_bytes, "arena_bytes": library.schedule.plan.size_bytes}}
+
+
+def core_of(board: Board, optimize: str) -> Core:
+    """What the code is made for on a board."""
+    return Core(name=board.core, dsp=board.dsp, mve=board.mve, optimize=optimize)
+
+
+@functools.cache
+def code_digest() -> str:
+    """SHA-256 over the compiler, its kernels and the harness: other code makes other images."""
+    root = Path(__file__).parent
+    harness = root.parents[1] / "device_agents" / "mcu"
+    files = sorted(file for pattern in _SOURCES for file in root.glob(pattern))
+    files += sorted(file for file in harness.iterdir() if file.is_file())
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _facts(model: Model, image: Image) -> dict[str, Any]:
+    weights = weight_facts(model)
+    return {
+        "parameters": parameter_count(model),
+        "macs": multiply_accumulates(model),
+        "mac_dtypes": mac_dtypes(model),
+        "ops": [
+            {"name": row.name, "count": row.count, "version": row.version, "custom": row.is_custom}
+            for row in operator_table(model)
+        ],
+        "dtypes": sorted({tensor.dtype for tensor in model.main.tensors}),
+        "hybrid_ops": [],
+        "open_shapes": [],
+        "activation_bytes": image.size.arena_bytes,
+        "has_float_weights": False,
+        "is_fully_integer": True,
+        "weights": {"sparsity": weights.sparsity, "unique_weights": weights.unique},
+    }
+
+
+def _fixed(library: Library) -> dict[str, Any]:
+    """The signature with the shapes that the code is made for."""
+    network = library.network
+    return {
+        side: [{"name": value.name, "shape": list(value.shape), "dtype": value.dtype} for value in values]
+        for side, values in (("inputs", network.inputs), ("outputs", network.outputs))
+    }
+
+
+def _mcu(library: Library, core: Core, image: Image) -> dict[str, Any]:
+    size, board = image.size, image.board
+    return {
+        "core": core.name,
+        "optimize": core.optimize,
+        "profile": core.profile,
+        "toolchain": image.toolchain,
+        "flags": list(image.flags),
+        "flash_bytes": size.flash_bytes,
+        "ram_bytes": size.ram_bytes,
+        "arena_bytes": size.arena_bytes,
+        "weights_bytes": size.constant_bytes,
+        "code_bytes": size.code_bytes,
+        "image": {
+            "sha256": image.sha256,
+            "flash_bytes": image.flash_bytes,
+            "ram_bytes": image.ram_bytes,
+            "stack_reserve_bytes": image.stack_reserve_bytes,
+        },
+        "board": {
+            "title": board.title,
+            "flash_bytes": board.flash.size_bytes,
+            "ram_bytes": board.ram.size_bytes,
+            "clock_hz": board.clock_hz,
+        },
+        "memory": memory_facts(library.schedule),
+        "layers": [{"name": layer.name, "macs": layer.macs} for layer in library.schedule.layers],
+    }

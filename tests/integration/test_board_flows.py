@@ -1,0 +1,142 @@
+"""The whole path to a microcontroller: a Keras model becomes a program on an emulated Cortex-M, proven there."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgekit.core.errors import DeviceError
+from edgekit.device.connect import connect
+from edgekit.device.inventory import Inventory
+from tests.models.command import edgekit, warm_child
+
+__all__ = ["warm_child"]
+
+pytestmark = [pytest.mark.boards, pytest.mark.usefixtures("warm_child")]
+
+
+def data(quickstart: Path) -> tuple[object, ...]:
+    return ("--calibration-data", quickstart / "train.npz", "--eval-data", quickstart / "test.npz")
+
+
+@pytest.fixture
+def deployed(quickstart: Path, tmp_path: Path) -> dict[str, Any]:
+    return edgekit("deploy", quickstart / "quickstart.keras", "--target", "cortex_m4", *data(quickstart), cwd=tmp_path)
+
+
+def test_deploy_measures_flash_ram_stack_instructions_and_accuracy(deployed: dict[str, Any]) -> None:
+    mcu, evaluation = deployed["mcu"], deployed["evaluation"]
+
+    assert mcu["flash_bytes"] == mcu["weights_bytes"] + mcu["code_bytes"]
+    assert 4_000 < mcu["flash_bytes"] < deployed["reference"]["size_bytes"]
+    assert mcu["arena_bytes"] <= mcu["ram_bytes"] < mcu["memory"]["blocks"][0]["size_bytes"] + 20_000
+    assert 0 < mcu["stack_bytes"] < mcu["image"]["stack_reserve_bytes"]
+    assert mcu["instructions"] == pytest.approx(sum(layer["instructions"] for layer in mcu["layers"]), rel=0.01)
+    assert mcu["cycles_estimate"]["low"] < mcu["cycles_estimate"]["value"] < mcu["cycles_estimate"]["high"]
+    assert mcu["exact"] is True
+    assert mcu["exact_samples"] == evaluation["samples"] == evaluation["identical_outputs"] == 540
+    assert evaluation["accuracy"]["value"] > 0.95
+    assert evaluation["accuracy"]["provenance"] == "emulated"
+    assert deployed["deployment"]["golden_max_abs_error"] == 0
+    assert deployed["profile"] is None
+
+
+def test_instructions_repeat_exactly(deployed: dict[str, Any], tmp_path: Path) -> None:
+    bundle = deployed["bundle"]["path"]
+
+    found = edgekit("profile", bundle, "--target", "cortex_m4", "--eval-data", _first(tmp_path), cwd=tmp_path)
+    again = edgekit("profile", bundle, "--target", "cortex_m4", "--eval-data", _first(tmp_path), cwd=tmp_path)
+
+    assert found["mcu"]["instructions"] == again["mcu"]["instructions"]
+    assert found["latency_ns"] is None
+    assert found["provenance"] == "emulated"
+
+
+def _first(folder: Path) -> Path:
+    path = folder / "first.npz"
+    np.savez(path, x=np.zeros((1, 8, 8, 1), np.float32))
+    return path
+
+
+def test_board_rolls_back_to_the_release_before(deployed: dict[str, Any], quickstart: Path, tmp_path: Path) -> None:
+    second = edgekit(
+        "deploy", quickstart / "quickstart.keras", "--target", "cortex_m4", "--optimize", "flash",
+        *data(quickstart), cwd=tmp_path,
+    )  # fmt: skip
+
+    edgekit("rollback", "--device", "qemu://cortex_m4", cwd=tmp_path)
+
+    status = edgekit("status", "--device", "qemu://cortex_m4", cwd=tmp_path)
+    assert second["deployment"]["previous"] == deployed["bundle"]["sha256"] == status["active"]
+    assert second["mcu"]["code_bytes"] < deployed["mcu"]["code_bytes"]
+    assert second["mcu"]["exact"] is True
+
+
+def test_image_that_is_cut_off_is_refused_and_the_old_one_stays(deployed: dict[str, Any], tmp_path: Path) -> None:
+    entry = Inventory.find(tmp_path).get("qemu://cortex_m4")
+    bundle = tmp_path / "broken.edgekit"
+    shutil.copy(tmp_path / deployed["bundle"]["path"], bundle)
+    cut = bundle.read_bytes()
+    bundle.write_bytes(cut[: len(cut) // 2])
+
+    edgekit("deploy", bundle, "--device", "qemu://cortex_m4", cwd=tmp_path, fails=4)
+
+    with connect(entry) as device:
+        assert device.status().active == deployed["bundle"]["sha256"]
+
+
+def test_model_that_is_too_large_for_the_board_is_refused_with_both_figures(quickstart: Path, tmp_path: Path) -> None:
+    small = tmp_path / "tiny.toml"
+    text = (Path(__file__).parents[2] / "targets" / "cortex_m4.toml").read_text(encoding="utf-8")
+    small.write_text(text.replace('size = "2MiB"', 'size = "4KiB"'), encoding="utf-8")
+
+    refusal = edgekit(
+        "compile", quickstart / "quickstart.keras", "--target", small, *data(quickstart), cwd=tmp_path, fails=14
+    )
+
+    assert "flash needs" in refusal["error"]["message"]
+    assert "4,096" in refusal["error"]["message"]
+    assert refusal["error"]["details"]["need_bytes"] > 4096
+    assert not list(tmp_path.glob("*.edgekit"))
+
+
+def test_float_recipe_does_not_suit_a_board(quickstart: Path, tmp_path: Path) -> None:
+    refusal = edgekit(
+        "compile", quickstart / "quickstart.keras", "--target", "cortex_m4", "--recipe", "float32",
+        cwd=tmp_path, fails=14,
+    )  # fmt: skip
+
+    assert "float32" in refusal["error"]["message"]
+
+
+def test_optimize_without_a_board_is_a_usage_error(quickstart: Path, tmp_path: Path) -> None:
+    refusal = edgekit(
+        "compile", quickstart / "quickstart.keras", "--target", "rpi4", "--optimize", "ram", *data(quickstart),
+        cwd=tmp_path, fails=2,
+    )  # fmt: skip
+
+    assert "--optimize" in refusal["error"]["hint"]
+
+
+def test_inspect_says_which_boards_a_model_fits(quickstart: Path, tmp_path: Path) -> None:
+    document = edgekit("inspect", quickstart / "quickstart.keras", cwd=tmp_path)
+
+    assert document["targets"]["cortex_m4"]["ok"]
+    assert document["targets"]["rp2040"]["ok"]
+
+
+def test_emulator_that_dies_is_told(deployed: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    dying = programs / "qemu-system-arm"
+    dying.write_text("#!/bin/sh\n[ \"$1\" = --version ] && echo 'QEMU emulator version 0.0' && exit\nexit 3\n")
+    dying.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    entry = Inventory.find(tmp_path).get("qemu://cortex_m4")
+
+    with connect(entry) as device, pytest.raises(DeviceError, match="ended with status 3"):
+        device.infer([np.zeros((1, 8, 8, 1), np.int8)])
