@@ -43,7 +43,7 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache whose artifacts are this session's own; downloads and machine images stay between sessions."""
     own = tmp_path_factory.mktemp("cache")
     lasting = platformdirs.user_cache_path("edgekit")
-    for name in ("emulators", "wheels"):
+    for name in ("emulators", "wheels", "zig"):
         (lasting / name).mkdir(parents=True, exist_ok=True)
         (own / name).symlink_to(lasting / name)
     return own

@@ -17,6 +17,7 @@ Commands:
   inspect      Show what a model is and on which targets it fits.
   check        Check project, data and recipe without doing anything.
   compile      Compress a model for a target and write a bundle.
+  export       Write a model as C for a microcontroller's own project.
   sensitivity  Rank the layers of a model by what int8 costs them.
   compare      Compare a compressed model with its float one, layer by layer.
   variants     Make a model by several recipes and compare the forms.

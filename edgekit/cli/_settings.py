@@ -108,6 +108,12 @@ def metric_option(function: F) -> F:
 
 def compile_options(function: F) -> F:
     """Calibration, output and limits of a compilation."""
+    output = click.option("-o", "--output", type=PATH, help="The bundle; default MODEL-TARGET.edgekit.")
+    return recipe_options(output(function))
+
+
+def recipe_options(function: F) -> F:
+    """Calibration and limits of a compilation, whatever is written in the end."""
     for decorate in (
         click.option("--calibration-data", help="Typical samples: .npz, .npy, a folder of images, or module:function."),
         click.option("--representative-samples", type=click.IntRange(min=1), help="How many of them are used."),
@@ -138,12 +144,6 @@ def compile_options(function: F) -> F:
             help="Leave layers in float32 whose names match; may be given several times.",
         ),
         click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of every random choice."),
-        click.option(
-            "-o",
-            "--output",
-            type=PATH,
-            help="The bundle; default MODEL-TARGET.edgekit.",
-        ),
         click.option("--strict", is_flag=True, help="Take warnings for errors."),
         click.option("--timeout", default=1800.0, type=SECONDS, help="Limit for a step, in seconds."),
     ):

@@ -151,3 +151,12 @@ def inverse_square_root(x: int) -> tuple[int, int]:
         root = multiply_by_pot(step, 3)
     root = doubling_high_mul(root, 1518500250)  # sqrt(2) / 2
     return (root << -shift, 0) if shift < 0 else (root, -shift)
+
+
+def wide_multiplier(real: float) -> tuple[int, int]:
+    """As `quantize_multiplier` for 64-bit sums: a multiplier of 16 bits and the whole shift to the right.
+
+    TFLite's MultiplyByQuantizedMultiplier of an int64.
+    """
+    multiplier, shift = quantize_multiplier(real)
+    return (multiplier + (1 << 15)) >> 16 if multiplier < 0x7FFF0000 else 0x7FFF, 15 - shift

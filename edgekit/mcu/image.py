@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from edgekit.core.tflite.weights import weight_facts
 from edgekit.mcu.emit import Library
 from edgekit.mcu.layer import Core
 from edgekit.mcu.library import compile_library
-from edgekit.mcu.memory_facts import memory_facts
 from edgekit.mcu.link import build_image
 from edgekit.mcu.memory_facts import memory_facts
 
@@ -120,6 +120,7 @@ def _mcu(library: Library, core: Core, image: Image) -> dict[str, Any]:
         "profile": core.profile,
         "toolchain": image.toolchain,
         "flags": list(image.flags),
+        "generated_for": asdict(core),
         "flash_bytes": size.flash_bytes,
         "ram_bytes": size.ram_bytes,
         "arena_bytes": size.arena_bytes,

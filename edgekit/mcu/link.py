@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -65,16 +65,59 @@ def build_image(
         folder = Path(name)
         for file, text in library.files.items():
             (folder / file).write_text(text, encoding="utf-8")
-        _copy_harness(folder)
         library_object = folder / "library.o"
         tools.compile(folder / f"{library.name}.c", library_object, flags)
-        linker = _Linker(tools, folder, flags, target)
-        sources, defines = _transport(board, uart=uart, target=target)
-        sources = (*_HARNESS, *sources)
-        linked = linker.fitted([library_object, *(folder / source for source in sources)], board, defines)
-        size = linker.alone(library, library_object)
-        shutil.copyfile(linked, output)
-        elf = read_elf(output)
+        return link_image(
+            [library_object],
+            folder,
+            board,
+            output,
+            name=library.name,
+            arena_bytes=library.schedule.plan.size_bytes,
+            tools=tools,
+            flags=flags,
+            target=target,
+            uart=uart,
+        )
+
+
+def link_image(
+    objects: Sequence[Path],
+    folder: Path,
+    board: Board,
+    output: Path,
+    *,
+    name: str,
+    arena_bytes: int,
+    tools: Toolchain,
+    flags: tuple[str, ...],
+    target: str,
+    uart: bool = False,
+) -> Image:
+    """Link a compiled model with startup and harness.
+
+    Args:
+        objects: the model, compiled.
+        folder: has the model's `edgekit_binding.h`; what is needed on the way is written there.
+        board: as for `build_image`, like `output`, `target` and `uart`.
+        output: the ELF file to write.
+        name: prefix of the functions `<name>_invoke` and `<name>_reset`.
+        arena_bytes: the model's working memory, inputs and outputs in it.
+        tools: what it was compiled with.
+        flags: and how.
+        target: the board's name in messages.
+        uart: frames go over the machine's UART instead of semihosting.
+
+    Raises:
+        UnsupportedError, InternalError: as `build_image`.
+    """
+    _copy_harness(folder)
+    linker = _Linker(tools, folder, flags, target)
+    sources, defines = _transport(board, uart=uart, target=target)
+    linked = linker.fitted([*objects, *(folder / source for source in (*_HARNESS, *sources))], board, defines)
+    size = linker.alone(objects, name, arena_bytes)
+    shutil.copyfile(linked, output)
+    elf = read_elf(output)
     return Image(
         path=output,
         board=board,
@@ -136,21 +179,19 @@ class _Linker:
             self._check(elf, "RAM", _RAM, region.size_bytes, what)
         raise InternalError(refusal, hint="report this with the model")  # it fits, and yet the linker refused
 
-    def alone(self, library: Library, library_object: Path) -> ModelSize:
-        """What the library needs of flash and RAM, with the compiler's own functions that it calls."""
+    def alone(self, objects: Sequence[Path], name: str, arena_bytes: int) -> ModelSize:
+        """What the model needs of flash and RAM, with the compiler's own functions that it calls."""
         linked = self._folder / "alone.elf"
         ram = replace(_ALL, base=0x2000_0000)
-        inputs = [library_object, self._folder / "memory.c"]
-        refusal = self._link(
-            inputs, _ALL, ram, linked, (f"-Wl,-u,{library.name}_reset",), entry=f"{library.name}_invoke"
-        )
+        inputs = [*objects, self._folder / "memory.c"]
+        refusal = self._link(inputs, _ALL, ram, linked, (f"-Wl,-u,{name}_reset",), entry=f"{name}_invoke")
         if refusal is not None:
             raise InternalError(refusal, hint="report this with the model")
         elf = read_elf(linked)
         return ModelSize(
             code_bytes=elf.size_of(".text"),
             constant_bytes=elf.size_of(".rodata", ".data"),
-            arena_bytes=library.schedule.plan.size_bytes,
+            arena_bytes=arena_bytes,
             static_ram_bytes=elf.size_of(".data", ".bss"),
         )
 

@@ -21,8 +21,11 @@ REMEDY = "sudo apt-get install --no-install-recommends gcc-arm-none-eabi, or pip
 _TIMEOUT_S = 300.0
 _OPTIMIZE = {"speed": "-O2", "ram": "-O2", "flash": "-Os"}
 _COMMON = ("-std=c99", "-ffreestanding", "-fno-common", "-ffunction-sections", "-fdata-sections", "-g0")
-_HARNESS_ONLY = ("-fno-tree-loop-distribute-patterns",)
-"""Or gcc would make memcpy out of the loop that is memcpy."""
+_LIBRARIES: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "gcc": (("-fno-tree-loop-distribute-patterns", "-lgcc"),),  # or it would make memcpy of the loop that is memcpy
+    "zig": ((), ("-lcompiler_rt",)),  # few images need it, and zig builds it anew for each core: 12 s
+}
+"""Last arguments of a link, to be tried one after the other."""
 
 _GCC_FPU = {
     ("cortex-m4", "single"): "fpv4-sp-d16",
@@ -96,16 +99,19 @@ class Toolchain:
         """
         arguments = [*flags, *_COMMON, "-I", str(script.parent), *map(str, inputs), "-o", str(output), "-nostdlib"]
         arguments += ["-Wl,--gc-sections", f"-Wl,-e,{entry}", f"-Wl,-T,{script}", "-Wl,--build-id=none"]
-        arguments += [*_HARNESS_ONLY, "-lgcc"] if self.name == "gcc" else ["-lcompiler_rt"]
-        try:
-            self._run(arguments, cwd=script.parent)
-        except InternalError as error:
-            return error.message
-        return None
+        refusal: str | None = None
+        for libraries in _LIBRARIES[self.name]:
+            try:
+                self._run([*arguments, *libraries], cwd=script.parent)
+            except InternalError as error:
+                refusal = error.message
+            else:
+                return None
+        return refusal
 
     def _run(self, arguments: Sequence[str], *, cwd: Path) -> None:
         env = {**os.environ, "LC_ALL": "C", "ZIG_LOCAL_CACHE_DIR": str(cwd / "zig-cache")}
-        if self.name == "zig":  # builds the compiler's own library once, which takes most of a minute
+        if self.name == "zig":  # keeps its run-time library there
             env["ZIG_GLOBAL_CACHE_DIR"] = str(_cache_dir() / "zig")
         try:
             done = subprocess.run(

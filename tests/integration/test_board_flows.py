@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -140,3 +141,40 @@ def test_emulator_that_dies_is_told(deployed: dict[str, Any], tmp_path: Path, mo
 
     with connect(entry) as device, pytest.raises(DeviceError, match="ended with status 3"):
         device.infer([np.zeros((1, 8, 8, 1), np.int8)])
+
+
+def test_export_builds_with_its_example_and_says_its_figures(quickstart: Path, tmp_path: Path) -> None:
+    document = edgekit(
+        "export", quickstart / "quickstart.keras", "--target", "cortex_m3", "--name", "digits", *data(quickstart),
+        "-o", "digits", cwd=tmp_path,
+    )  # fmt: skip
+
+    folder = tmp_path / "digits"
+    strict = ("-std=c99", "-O1", "-Wall", "-Wextra", "-Wconversion", "-Werror")
+    subprocess.run(["gcc", *strict, "-o", "example", "main.c", "digits.c"], cwd=folder, check=True)
+    assert subprocess.run([folder / "example"], check=False).returncode == 0
+    assert f"{document['mcu']['instructions']:,}" in (folder / "README.md").read_text()
+    assert set(document["files"]) == {path.name for path in folder.iterdir()} - {"example"}
+
+
+def test_export_leaves_a_folder_with_files_alone(quickstart: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep")
+
+    edgekit(
+        "export", quickstart / "quickstart.keras", "--target", "cortex_m3", "-o", "mine", cwd=tmp_path, fails=3
+    )  # fmt: skip
+
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(("--target", "cortex_m3", "--name", "2fast"), "2fast"), (("--target", "rpi4"), "no microcontroller")],
+)
+def test_export_of_what_cannot_be_is_a_usage_error(
+    quickstart: Path, tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    refusal = edgekit("export", quickstart / "quickstart.keras", *arguments, cwd=tmp_path, fails=2)
+
+    assert said in refusal["error"]["message"]

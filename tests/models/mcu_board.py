@@ -12,7 +12,7 @@ import numpy as np
 from edgekit.core.tflite.model import parse_model
 from edgekit.mcu.emit import Library
 from edgekit.mcu.read import read_network
-from tests.models.mcu_oracle import WARNINGS, Answers, Question, write_source
+from tests.models.mcu_oracle import WARNINGS, Answers, Question, merged_source
 
 _CORE = ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")
 _FREESTANDING = ("-ffreestanding", "-nostdlib", "-Wl,-e,0", "-Wl,-Ttext=0x10000", "-Wl,--section-start=.data=0x4000000")
@@ -49,7 +49,7 @@ def ask_board(questions: Sequence[Question], libraries: Sequence[Library], folde
 
 
 def _build(libraries: Sequence[Library], folder: Path) -> Path:
-    source, libc, elf = write_source(libraries, folder), folder / "libc.c", folder / "cases.elf"
+    source, libc, elf = merged_source(libraries, folder), folder / "libc.c", folder / "cases.elf"
     libc.write_text(_LIBC, encoding="utf-8")
     command = ["arm-none-eabi-gcc", "-O2", "-fno-builtin", *_CORE, *WARNINGS, *_FREESTANDING, source, libc]
     built = subprocess.run([*command, "-lgcc", "-o", elf], capture_output=True, text=True, timeout=300)
@@ -93,6 +93,8 @@ def _ask(core: Any, address: int, question: Question, library: Library, call: Se
         if bytes(core.mem_read(guard, _GUARD)) != around:
             raise RuntimeError(f"{question.name} writes outside of its arena of {size} bytes")
     return [
-        np.frombuffer(bytes(core.mem_read(_ARENA + plan.offset(value), value.size_bytes)), value.dtype).reshape(value.shape)
+        np.frombuffer(bytes(core.mem_read(_ARENA + plan.offset(value), value.size_bytes)), value.dtype).reshape(
+            value.shape
+        )
         for value in network.outputs
     ]

@@ -69,14 +69,14 @@ def ask_library(
     """
     libraries = [_compiled(one, core, f"m{place}") for place, one in enumerate(questions)]
     program = build_program(libraries, folder, flags=flags)
-    stream = b"".join(_stream(place, one) for place, one in enumerate(questions))
+    stream = b"".join(call_stream(place, one) for place, one in enumerate(questions))
     ran = subprocess.run([program], input=stream, capture_output=True, timeout=600)
     if ran.returncode:
         began = re.findall(rb"^case (\d+)$", ran.stderr, re.MULTILINE)
         name = questions[int(began[-1])].name if began else "the start"
         complaint = re.sub(rb"^case \d+\n", b"", ran.stderr, flags=re.MULTILINE)[:3000].decode()
         raise RuntimeError(f"the generated C stopped with {ran.returncode} in {name}: {complaint}")
-    return _answers(questions, ran.stdout)
+    return parse_answers(questions, ran.stdout)
 
 
 def differences(questions: Sequence[Question], answered: Answers, expected: Answers) -> list[str]:
@@ -117,37 +117,9 @@ def merged_source(libraries: Sequence[Library], folder: Path) -> Path:
 def build_program(libraries: Sequence[Library], folder: Path, *, flags: Sequence[str] = ()) -> Path:
     """One executable of several libraries, which answers calls on its standard input (mcu_main.c)."""
     source = merged_source(libraries, folder)
-    cases = "".join(_case(library) for library in libraries)
+    cases = "".join(case_row(library) for library in libraries)
     with source.open("a", encoding="utf-8") as end:
         end.write(_MAIN.read_text(encoding="utf-8").replace("/* cases */", cases))
-    program = folder / "cases"
-    built = subprocess.run(["gcc", *flags, *WARNINGS, "-o", program, source], capture_output=True, text=True, timeout=600)
-    if built.returncode:
-        raise RuntimeError(f"gcc refuses the generated C: {built.stderr[:4000]}")
-    return program
-
-
-def differences(questions: Sequence[Question], answered: Answers, expected: Answers) -> list[str]:
-    """The outputs that are not bit for bit as expected, each with its question, call and number of values."""
-    found = []
-    for question, own, theirs in zip(questions, answered, expected, strict=True):
-        for call, (mine, right) in enumerate(zip(own, theirs, strict=True)):
-            for place, (got, wanted) in enumerate(zip(mine, right, strict=True)):
-                if got.tobytes() != np.ascontiguousarray(wanted).tobytes():
-                    wrong = int(np.sum(got.ravel() != wanted.ravel()))
-                    found.append(f"{question.name}: call {call}, output {place}: {wrong} of {got.size} values")
-    return found
-
-
-def compile_model(model: bytes, core: Core, *, name: str = "model") -> Library:
-    """As the compiler does, from the bytes of a .tflite file."""
-    return compile_library(parse_model(model), core, name=name)
-
-
-def build_program(libraries: Sequence[Library], folder: Path, *, flags: Sequence[str] = ()) -> Path:
-    """One executable of several libraries: kernels once, all else under the library's own prefix."""
-    cases = "".join(_case(library) for library in libraries)
-    source = write_source(libraries, folder, _MAIN.read_text(encoding="utf-8").replace("/* cases */", cases))
     program = folder / "cases"
     built = subprocess.run(
         ["gcc", *flags, *WARNINGS, "-o", program, source], capture_output=True, text=True, timeout=600
@@ -155,22 +127,6 @@ def build_program(libraries: Sequence[Library], folder: Path, *, flags: Sequence
     if built.returncode:
         raise RuntimeError(f"gcc refuses the generated C: {built.stderr[:4000]}")
     return program
-
-
-def write_source(libraries: Sequence[Library], folder: Path, main: str = "") -> Path:
-    """The source of several libraries as one file, with `main` behind it."""
-    parts = [_without_kernels(library) for library in libraries]
-    kernels = list(dict.fromkeys(stem for stems, _ in parts for stem in stems))
-    for library in libraries:
-        (folder / f"{library.name}.h").write_text(library.files[f"{library.name}.h"], encoding="utf-8")
-    source = folder / "cases.c"
-    specialise = "#define EK_SPECIALISE\n" if any("#define EK_SPECIALISE" in own for _, own in parts) else ""
-    own = (re.sub("#define EK_SPECIALISE\n", "", own) for _, own in parts)
-    source.write_text(
-        specialise + "".join(_kernel(stem) for stem in kernels) + "\n".join(own) + main,
-        encoding="utf-8",
-    )
-    return source
 
 
 def draw_calls(model: bytes, rng: np.random.Generator, count: int) -> Calls:
@@ -225,7 +181,7 @@ def _without_kernels(library: Library) -> tuple[list[str], str]:
     return [stem for _, stem in sorted(found)], _OWN_NAMES.sub(rf"ek_\1_{library.name}_", source)
 
 
-def _case(library: Library) -> str:
+def case_row(library: Library) -> str:
     upper = library.name.upper()
     header = library.files[f"{library.name}.h"]
 
@@ -239,12 +195,12 @@ def _case(library: Library) -> str:
     )
 
 
-def _stream(place: int, question: Question) -> bytes:
+def call_stream(place: int, question: Question) -> bytes:
     head = np.array([place, len(question.calls)], "<u4").tobytes()
     return head + b"".join(np.ascontiguousarray(given).tobytes() for call in question.calls for given in call)
 
 
-def _answers(questions: Sequence[Question], data: bytes) -> Answers:
+def parse_answers(questions: Sequence[Question], data: bytes) -> Answers:
     at = 0
     answers = []
     for question in questions:

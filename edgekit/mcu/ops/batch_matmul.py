@@ -1,4 +1,4 @@
-"""BATCH_MATMUL, int8: products of two computed matrices, as attention has them."""
+"""BATCH_MATMUL, int8 or int16: products of two computed matrices, as attention has them."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from edgekit.mcu.fixed_point import quantize_multiplier
+from edgekit.mcu.fixed_point import quantize_multiplier, wide_multiplier
 from edgekit.mcu.ir import Node
 from edgekit.mcu.layer import Constant, Core, Layer, Lowered
 from edgekit.mcu.ops._base import Lower
 from edgekit.mcu.ops._strided import dense
 
 _BATCH_AXES = 3
+_KERNELS = {"int8": "batch_matmul_s8", "int16": "batch_matmul_s16"}
 
 
 def _batch_matmul(node: Node, _core: Core) -> Sequence[Lowered]:
     a, b, made = node.input(0), node.input(1), node.output
-    if {a.dtype, b.dtype, made.dtype} != {"int8"}:
-        raise node.refuse(f"multiplies {a.dtype} by {b.dtype} to {made.dtype}; the kernel takes int8")
+    if len({a.dtype, b.dtype, made.dtype}) != 1 or a.dtype not in _KERNELS:
+        raise node.refuse(f"multiplies {a.dtype} by {b.dtype} to {made.dtype}; the kernels take int8 or int16")
     if min(len(a.shape), len(b.shape)) < 2 or max(len(a.shape), len(b.shape)) > _BATCH_AXES + 2:
         raise node.refuse(f"multiplies {list(a.shape)} by {list(b.shape)}; it takes 2 to {_BATCH_AXES + 2} axes")
     (rows, depth), (a_row, a_step) = _matrix(a.shape, swapped=node.options.flag(0))
@@ -32,12 +33,10 @@ def _batch_matmul(node: Node, _core: Core) -> Sequence[Lowered]:
         [0 if own == 1 else step for own, step in zip(count, dense((*count, matrix)), strict=False)]
         for count, matrix in zip(counts, (rows * depth, depth * columns), strict=True)
     ]
-    factor = float(np.float32(a.scale) * np.float32(b.scale)) / made.scale
-    multiplier, shift = quantize_multiplier(factor)
     return [
         Layer(
             name=f"{node.place} {node.op}",
-            kernel="batch_matmul_s8",
+            kernel=_KERNELS[a.dtype],
             params={
                 "matrices": Constant(array=np.array([sizes, *pitches], dtype=np.int32)),
                 "rows": rows,
@@ -47,17 +46,26 @@ def _batch_matmul(node: Node, _core: Core) -> Sequence[Lowered]:
                 "a_step": a_step,
                 "b_step": b_step,
                 "b_column": b_column,
-                "zero1": a.zero_point,
-                "zero2": b.zero_point,
-                "multiplier": multiplier,
-                "shift": shift,
-                "zero_point": made.zero_point,
+                **_scaling(node),
             },
             inputs=(a, b),
             outputs=(made,),
             macs=made.elements * depth,
         )
     ]
+
+
+def _scaling(node: Node) -> dict[str, int]:
+    a, b, made = node.input(0), node.input(1), node.output
+    factor = float(np.float32(a.scale) * np.float32(b.scale)) / made.scale
+    if a.dtype == "int16":
+        if any((a.zero_point, b.zero_point, made.zero_point)):
+            raise node.refuse("has int16 tensors with a zero point other than 0")
+        multiplier, shift = wide_multiplier(factor)
+        return {"multiplier": multiplier, "shift": shift}
+    multiplier, shift = quantize_multiplier(factor)
+    zeros = {"zero1": a.zero_point, "zero2": b.zero_point, "zero_point": made.zero_point}
+    return {**zeros, "multiplier": multiplier, "shift": shift}
 
 
 def _matrix(shape: Sequence[int], *, swapped: bool) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -15,6 +15,7 @@ from edgekit.mcu.layer import Constant, Core, Layer, Lowered
 from edgekit.mcu.ops._activation import activation_range
 from edgekit.mcu.ops._base import Lower
 from edgekit.mcu.ops._broadcast import broadcast, in_place
+from edgekit.mcu.ops._lookup import LIMITS
 from edgekit.mcu.ops._mve import elementwise as mve
 
 _KERNEL_TYPES = {"int8": "s8", "int16": "s16"}
@@ -96,24 +97,22 @@ def _scaled(node: Node, factors: Sequence[float]) -> Params:
 
 
 def _squared_difference(node: Node, _core: Core) -> Sequence[Lowered]:
-    _types(node, "int8")
-    left = 7
+    kind = _types(node, "int8", "int16")
+    left = {"int8": 7, "int16": 0}[kind]
     scales = [node.input(place).scale for place in (0, 1)]
-    twice = 2 * max(scales)
-    multiplier, shift = quantize_multiplier(
-        twice * twice / float(np.float32(1 << 2 * left) * np.float32(node.output.scale))
-    )
-    return _layer(
-        node,
-        "squared_difference_s8",
-        {
-            **_scaled(node, [scale / twice for scale in scales]),
-            "left": left,
-            "multiplier": multiplier,
-            "shift": shift,
-            "zero_point": node.output.zero_point,
-        },
-    )
+    twice, made = 2 * max(scales), float(np.float32(1 << 2 * left) * np.float32(node.output.scale))
+    multiplier, shift = quantize_multiplier(twice * twice / made)
+    low, high = LIMITS[kind]
+    params = {
+        **_scaled(node, [scale / twice for scale in scales]),
+        "left": left,
+        "multiplier": multiplier,
+        "shift": shift,
+        "zero_point": node.output.zero_point,
+        "low": low,
+        "high": high,
+    }
+    return _layer(node, f"squared_difference_{_KERNEL_TYPES[kind]}", _nested(params))
 
 
 def _mul(node: Node, _core: Core) -> Sequence[Lowered]:

@@ -1,4 +1,4 @@
-"""Activations and other functions of one int8 tensor, as tables; LOGISTIC and TANH of int16 ones.
+"""Activations and other functions of one int8 tensor, as tables; some of int16 ones, computed.
 
 Each entry is computed in TFLite's own arithmetic (reference/integer_ops and tflite-micro's kernels), so that the table
 holds what the kernel would answer.
@@ -17,8 +17,10 @@ from edgekit.mcu.layer import Core, Layer, Lowered, Overlap
 from edgekit.mcu.ops._base import Lower
 from edgekit.mcu.ops._curve import curve
 from edgekit.mcu.ops._lookup import clamped, in_float32, lookup
+from edgekit.mcu.ops._piecewise import piecewise
 
 _INTEGER_BITS = 4
+_ONE = (1 << 30, 1)
 Function = Callable[[int], int]
 
 
@@ -47,7 +49,8 @@ def _tanh(node: Node, _core: Core) -> Sequence[Lowered]:
 
 def _by_curve(node: Node, *, shifts: tuple[int, ...]) -> Sequence[Lowered]:
     given, made = node.input(0), node.output
-    if made.dtype != "int16" or given.zero_point or made.zero_point or round(math.log2(made.scale)) != -15:
+    plain = made.dtype == "int16" and not given.zero_point and not made.zero_point and given.elements == made.elements
+    if not plain or round(math.log2(made.scale)) != -15:
         raise node.refuse(
             f"gives {made.dtype} of scale {made.scale:.3g}; int16 is computed at 2**-15 without zero points"
         )
@@ -78,8 +81,11 @@ def _saturated(given: Value, function: Function) -> Function:
 
 
 def _relu(node: Node, _core: Core) -> Sequence[Lowered]:
-    given, made = _int8(node)
-    multiplier, shift = quantize_multiplier(given.scale / made.scale)
+    given, made = node.input(0), node.output
+    multiplier, shift = factor = quantize_multiplier(given.scale / made.scale)
+    if given.dtype == "int16":
+        return piecewise(node, factor, factor, low=made.zero_point)
+    _int8(node)
 
     def apply(value: int) -> int:
         scaled = multiply(value - given.zero_point, multiplier, shift) + made.zero_point
@@ -89,15 +95,25 @@ def _relu(node: Node, _core: Core) -> Sequence[Lowered]:
 
 
 def _relu6(node: Node, _core: Core) -> Sequence[Lowered]:
-    given, _ = _int8(node)
-    six = clamped(in_float32(np.float32(6) / np.float32(given.scale)) + given.zero_point, "int8")
+    """As TFLite does, without rescaling: the input's scale is taken for the output's too."""
+    given = node.input(0)
+    six = in_float32(np.float32(6) / np.float32(given.scale)) + given.zero_point
+    if given.dtype == "int16":
+        if given.zero_point or node.output.zero_point:
+            raise node.refuse("has int16 tensors with a zero point other than 0")
+        return piecewise(node, _ONE, _ONE, low=0, high=clamped(six, "int16"))
+    _int8(node)
+    six = clamped(six, "int8")
     return lookup(node, lambda value: min(max(value, given.zero_point), six))
 
 
 def _leaky_relu(node: Node, _core: Core) -> Sequence[Lowered]:
-    given, made = _int8(node)
+    given, made = node.input(0), node.output
     positive = quantize_multiplier(given.scale / made.scale)
     negative = quantize_multiplier(given.scale * node.options.number(0) / made.scale)
+    if given.dtype == "int16":
+        return piecewise(node, positive, negative)
+    _int8(node)
 
     def apply(value: int) -> int:
         x = value - given.zero_point
@@ -147,8 +163,11 @@ def _high_mul16(a: int, b: int) -> int:
 
 
 def _abs(node: Node, _core: Core) -> Sequence[Lowered]:
-    given, made = _int8(node)
-    factor = (1 << 30, 1) if given.scale == made.scale else quantize_multiplier(given.scale / made.scale)
+    given, made = node.input(0), node.output
+    factor = _ONE if given.scale == made.scale else quantize_multiplier(given.scale / made.scale)
+    if given.dtype == "int16":
+        return piecewise(node, factor, (-factor[0], factor[1]))
+    _int8(node)
     return lookup(
         node, lambda value: clamped(multiply(abs(value - given.zero_point), *factor) + made.zero_point, "int8")
     )

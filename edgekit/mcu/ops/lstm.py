@@ -1,4 +1,4 @@
-"""UNIDIRECTIONAL_SEQUENCE_LSTM with int8 activations and weights, int16 cell state.
+"""UNIDIRECTIONAL_SEQUENCE_LSTM with int8 or int16 activations, int8 weights, int16 cell state.
 
 As tflite-micro's kernel: no peephole, no projection, no layer normalization, no coupled gates.
 """
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from edgekit.mcu.fixed_point import quantize_multiplier
+from edgekit.mcu.fixed_point import quantize_multiplier, wide_multiplier
 from edgekit.mcu.ir import Node, Value
 from edgekit.mcu.layer import Constant, Core, Layer, Lowered
 from edgekit.mcu.ops import _curve
@@ -22,6 +22,7 @@ _HIDDEN, _CELL = 18, 19
 _ABSENT = (9, 10, 11, 16, 17, 20, 21, 22, 23)
 _GATE_SCALE, _ACTIVATION_SCALE = 2.0**-12, 2.0**-15
 _TANH = 4
+_KERNELS = {"int8": "lstm_s8", "int16": "lstm_s16"}
 Params = dict[str, int | Constant | None]
 
 
@@ -34,7 +35,7 @@ def _lstm(node: Node, _core: Core) -> Sequence[Lowered]:
     return [
         Layer(
             name=f"{node.place} {node.op}",
-            kernel="lstm_s8",
+            kernel=_KERNELS[given.dtype],
             params={
                 **_gates(node),
                 **_curves(node, cell),
@@ -55,9 +56,9 @@ def _lstm(node: Node, _core: Core) -> Sequence[Lowered]:
 
 
 def _check(node: Node, given: Value, made: Value, hidden: Value, cell: Value) -> None:
-    kinds = (given.dtype, made.dtype, hidden.dtype, cell.dtype)
-    if kinds != ("int8", "int8", "int8", "int16"):
-        raise node.refuse(f"computes {kinds}; the kernel takes int8 activations and an int16 cell state")
+    kinds = {given.dtype, made.dtype, hidden.dtype}
+    if len(kinds) != 1 or given.dtype not in _KERNELS or cell.dtype != "int16":
+        raise node.refuse(f"computes {sorted(kinds)}; the kernels take int8 or int16 and an int16 cell state")
     if not (hidden.is_variable and cell.is_variable) or hidden.data is not None or cell.data is not None:
         raise node.refuse("keeps its state in tensors that are no variables")
     if any(node.optional(place) is not None for place in _ABSENT):
@@ -72,6 +73,7 @@ def _check(node: Node, given: Value, made: Value, hidden: Value, cell: Value) ->
 def _gates(node: Node) -> Params:
     """Weights, biases and scales of the four gates, cell by cell."""
     given, hidden = node.input(0), node.input(_HIDDEN)
+    wide = given.dtype == "int16"
     matrices: list[list[np.ndarray[tuple[int, ...], np.dtype[np.int8]]]] = [[], []]
     biases, scales = [], []
     for gate in _GATES:
@@ -82,12 +84,12 @@ def _gates(node: Node) -> Params:
             bias = node.constant(_BIASES + gate).astype(np.int64) if side == 0 else np.int64(0)
             biases.append(bias - source.zero_point * weights.astype(np.int64).sum(axis=1))
             factor = float(np.float32(source.scale) * np.float32(value.scale)) / _GATE_SCALE
-            scales.append(quantize_multiplier(factor))
+            scales.append(wide_multiplier(factor) if wide else quantize_multiplier(factor))
             matrices[side].append(weights)
     return {
         "input_weights": Constant(array=np.stack(matrices[0], axis=1)),
         "recurrent_weights": Constant(array=np.stack(matrices[1], axis=1)),
-        "biases": Constant(array=np.stack(biases, axis=1).astype(np.int32)),
+        "biases": Constant(array=np.stack(biases, axis=1).astype(np.int64 if wide else np.int32)),
         "scales": Constant(array=np.array(scales, dtype=np.int32)),
     }
 
@@ -100,8 +102,8 @@ def _curves(node: Node, cell: Value) -> Params:
     shift = power + 12
     of_cell = _curve.fields(3 << shift, 0) if shift >= 0 else _curve.fields(3, -shift)
     of_gates = _curve.fields(3, 0)
-    return {name.replace("curve", "gate_curve"): value for name, value in of_gates.items()} | {
-        name.replace("curve", "cell_curve"): value for name, value in of_cell.items()
+    return {name.replace("curve", "cell.gate_curve"): value for name, value in of_gates.items()} | {
+        name.replace("curve", "cell.cell_curve"): value for name, value in of_cell.items()
     }
 
 
@@ -113,9 +115,10 @@ def _products(node: Node, cell: Value) -> Params:
         "input": _ACTIVATION_SCALE * _ACTIVATION_SCALE / cell.scale,
         "output": _ACTIVATION_SCALE * _ACTIVATION_SCALE / node.input(_HIDDEN).scale,
     }
-    params: Params = {"cell_clip": int(min(clip / cell.scale, 32767.0)) if clip > 0 else 32767}
+    limit = int(min(clip / cell.scale, 32767.0))
+    params: Params = {"cell.lowest": -limit if clip > 0 else -32768, "cell.highest": limit if clip > 0 else 32767}
     for name, factor in factors.items():
-        params[f"{name}_multiplier"], params[f"{name}_shift"] = quantize_multiplier(factor)
+        params[f"cell.{name}_multiplier"], params[f"cell.{name}_shift"] = quantize_multiplier(factor)
     return params
 
 

@@ -73,18 +73,18 @@ class Wire:
             )
             assert self._process.stdin is not None
             assert self._process.stdout is not None
-            self.send, self._out = self._process.stdin.write, self._process.stdout
+            self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
             return
-        for name in ("requests", "answers"):
-            (folder / name).unlink(missing_ok=True)
-
         for name in ("requests", "answers"):
             os.mkfifo(folder / name)
         semihosting = ["-serial", "none", "-semihosting-config", "enable=on,target=native"]
         self._process = subprocess.Popen([*command, *semihosting], cwd=folder)
-        self._in = (folder / "requests").open("wb", buffering=0)
-        self.send = self._in.write
-        self._out = (folder / "answers").open("rb", buffering=0)
+        # For both directions: the board opens each one only when it first reads or writes.
+        self._in, self._out = (os.open(folder / name, os.O_RDWR) for name in ("requests", "answers"))
+
+    def send(self, data: bytes) -> None:
+        while data:
+            data = data[os.write(self._in, data) :]
 
     def answer(self) -> Frame:
         header = self._take(protocol.HEADER_BYTES)
@@ -93,7 +93,7 @@ class Wire:
     def _take(self, count: int) -> bytes:
         data = b""
         while len(data) < count:
-            more = self._out.read(count - len(data))
+            more = os.read(self._out, count - len(data))
             assert more, "the board is gone"
             data += more
         return data
@@ -101,10 +101,13 @@ class Wire:
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
-        self._out.close()
-        for end in (self._process.stdin, getattr(self, "_in", None)):
-            if end is not None:
-                end.close()
+        if self._process.stdin is None:
+            os.close(self._in)
+            os.close(self._out)
+            return
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.stdout.close()
 
 
 @pytest.fixture

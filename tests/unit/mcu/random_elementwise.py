@@ -103,7 +103,7 @@ GENERATORS: dict[str, Callable[[Rng], Drawn | bytes]] = {
         for op in ("MAXIMUM", "MINIMUM")
         for kind in _LIMITS
     },
-    "squared_difference": partial(_product, op="SQUARED_DIFFERENCE", dtype="int8"),
+    **{f"squared_difference {kind}": partial(_product, op="SQUARED_DIFFERENCE", dtype=kind) for kind in _LIMITS},
     "div": _quotient,
     "prelu": _prelu,
 }

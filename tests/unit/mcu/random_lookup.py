@@ -37,19 +37,32 @@ def _curve(rng: Rng, *, op: str) -> Drawn:
     return Drawn(model=one(op, [x], y), calls=((rng.integers(-32768, 32768, 1024).astype(np.int16),),))
 
 
-def _softmax(rng: Rng, *, dtype: str) -> bytes:
+def _line(rng: Rng, *, op: str) -> bytes:
+    """int16, straight on either side of 0."""
+    size = int(rng.integers(1, 200))
+    x, y = (random_spec(rng, (size,), dtype="int16") for _ in range(2))
+    if op == "RELU6":
+        x = replace(x, scales=(random_scale(rng, low=2e-4, high=0.01),))
+        y = replace(y, scales=x.scales)
+    fields = {"alpha": float(rng.uniform(-1.5, 1.5))} if op == "LEAKY_RELU" else {}
+    return one(op, [x], y, options(_TABLES[op], **fields) if op in _TABLES else None)
+
+
+def _softmax(rng: Rng, *, given: str, made: str) -> bytes:
     shape = tuple(int(rng.integers(1, 5)) for _ in range(rng.integers(0, 3)))
     shape = (*shape, int(rng.integers(1, 40)) if rng.random() < 0.9 else 500)
-    bits = 8 if dtype == "int8" else 16
-    y = Spec(shape=shape, dtype=dtype, scales=(2.0**-bits,), zero_points=(-(2 ** (bits - 1)),))
+    scale, zero_point = {"int8 int8": (2**-8, -128), "int8 int16": (2**-16, -32768)}.get(f"{given} {made}", (2**-15, 0))
+    y = Spec(shape=shape, dtype=made, scales=(scale,), zero_points=(zero_point,))
     table = options("SoftmaxOptions", beta=float(rng.choice([0.5, 1, 1, 2, 10])))
-    return one("SOFTMAX", [random_spec(rng, shape)], y, table)
+    return one("SOFTMAX", [random_spec(rng, shape, dtype=given)], y, table)
 
 
 _OPS = ("ABS", "HARD_SWISH", "LEAKY_RELU", "LOGISTIC", "RELU", "RELU6", "RSQRT", "TANH")
 GENERATORS: dict[str, Callable[[Rng], Drawn | bytes]] = {
     **{op.lower(): partial(_function, op=op) for op in _OPS},
     **{f"{op.lower()} int16": partial(_curve, op=op) for op in ("LOGISTIC", "TANH")},
-    "softmax": partial(_softmax, dtype="int8"),
-    "softmax int16": partial(_softmax, dtype="int16"),
+    **{f"{op.lower()} int16": partial(_line, op=op) for op in ("ABS", "LEAKY_RELU", "RELU", "RELU6")},
+    "softmax": partial(_softmax, given="int8", made="int8"),
+    "softmax int8 int16": partial(_softmax, given="int8", made="int16"),
+    "softmax int16": partial(_softmax, given="int16", made="int16"),
 }

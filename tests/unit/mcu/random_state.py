@@ -25,19 +25,24 @@ from tests.models.mcu_models import (
 Rng = np.random.Generator
 
 
-def _lstm(rng: Rng) -> bytes:
+def _lstm(rng: Rng, *, dtype: str) -> bytes:
     batches, steps, inputs, cells = (int(rng.integers(1, high)) for high in (4, 6, 12, 9))
     time_major = bool(rng.random() < 0.5)
     outer = (steps, batches) if time_major else (batches, steps)
-    x = random_spec(rng, (*outer, inputs))
-    scale, zero_point = random_scale(rng, low=0.004, high=0.01), int(rng.integers(-30, 30))
-    hidden = Spec(shape=(batches, cells), scales=(scale,), zero_points=(zero_point,), is_variable=True)
+    x, wide = random_spec(rng, (*outer, inputs), dtype=dtype), dtype == "int16"
+    scale = random_scale(rng, low=0.004, high=0.01) / (256 if wide else 1)
+    zero_points = (0 if wide else int(rng.integers(-30, 30)),)
+    hidden = Spec(shape=(batches, cells), dtype=dtype, scales=(scale,), zero_points=zero_points, is_variable=True)
     power = 2.0 ** -int(rng.integers(9, 16))
     cell = replace(hidden, dtype="int16", scales=(power,), zero_points=(0,))
     y = replace(hidden, shape=(*outer, cells), is_variable=False)
     matrices = [_weights(rng, cells, depth) for depth in (inputs, cells) for _ in range(4)]
     biases = [
-        constant(rng.integers(-3000, 3000, cells), dtype="int32", scales=[x.scales[0] * matrix.scales[0]])
+        constant(
+            rng.integers(-3000, 3000, cells),
+            dtype="int64" if wide else "int32",
+            scales=[x.scales[0] * matrix.scales[0]],
+        )
         for matrix in matrices[:4]
     ]
     operands: list[Spec | None] = [x, *matrices, None, None, None, *biases, None, None, hidden, cell, *[None] * 4]
@@ -109,7 +114,8 @@ def _assign(handle: Spec, value: Spec) -> Op:
 
 
 GENERATORS: dict[str, Callable[[Rng], Drawn | bytes]] = {
-    "lstm": _lstm,
+    "lstm": partial(_lstm, dtype="int8"),
+    "lstm int16": partial(_lstm, dtype="int16"),
     "svdf": partial(_svdf, state="int8"),
     "svdf int16 state": partial(_svdf, state="int16"),
     "variable": partial(_stream, begins_at_zero=True),

@@ -32,7 +32,7 @@ def _activation(rng: np.random.Generator) -> int:
 
 def _output(rng: np.random.Generator, shape: tuple[int, ...], spread: float) -> Spec:
     zero = int(rng.choice([-128, -128, 127, rng.integers(-128, 128)]))
-    return Spec(shape=shape, scales=(float(np.float32(spread / 128 * rng.uniform(0.2, 2))),), zero_points=(zero,))
+    return Spec(shape=shape, scales=(float(np.float32(spread / 128 * 2 ** rng.uniform(-4, 1))),), zero_points=(zero,))
 
 
 def _weights(rng: np.random.Generator, shape: tuple[int, ...], axis: int, x: Spec) -> tuple[Spec, Spec, float]:
@@ -97,10 +97,9 @@ def depthwise(rng: np.random.Generator) -> bytes:
         fusedActivationFunction=_activation(rng),
     )  # fmt: skip
     ops = [Op(name="DEPTHWISE_CONV_2D", inputs=[x, weights, bias], outputs=[y], options=table)]
-    if rng.random() < 0.2:
+    if rng.random() < 0.3:
         kept = Spec(shape=x.shape, scales=x.scales, zero_points=x.zero_points)
-        shape = constant(np.array(x.shape), dtype="int32")
-        ops.append(Op(name="RESHAPE", inputs=[x, shape], outputs=[kept], options=options("ReshapeOptions")))
+        ops.append(Op(name="RELU", inputs=[x], outputs=[kept]))
     return build(ops)
 
 
@@ -125,6 +124,20 @@ def fully_connected(rng: np.random.Generator) -> bytes:
     return build([Op(name="FULLY_CONNECTED", inputs=[x, weights, bias], outputs=[y], options=table, version=4)])
 
 
+def _extremes() -> list[Question]:
+    """Sums as large as they get, in even and in odd outputs: 600 products of -128 * 127 and of 127 * 127."""
+    questions = []
+    for name, value in (("all", 127), ("odd", [1, 127, 1, 127])):
+        x = Spec(shape=(1, 600), scales=(0.5,), zero_points=(0,))
+        weights = constant(np.tile(np.reshape(value, (-1, 1)), (4 // np.size(value), 600)), dtype="int8", scales=[0.01])
+        y = Spec(shape=(1, 4), scales=(600.0,), zero_points=(5,))
+        table = options("FullyConnectedOptions")
+        model = build([Op(name="FULLY_CONNECTED", inputs=[x, weights, None], outputs=[y], options=table)])
+        calls = [[np.full((1, 600), given, np.int8)] for given in (-128, 127)]
+        questions.append(Question(name=f"{name} outputs", model=model, calls=calls))
+    return questions
+
+
 _KINDS: tuple[Callable[[np.random.Generator], bytes], ...] = (
     convolution, pointwise, depthwise, one_channel, fully_connected,
 )  # fmt: skip
@@ -135,6 +148,7 @@ def _ask(count: int, tmp_path: Path) -> Counter[str]:
     rng = np.random.default_rng(20)
     models = [(f"{kind.__name__} {n}", kind(rng)) for kind in _KINDS for n in range(count)]
     questions = [Question(name=name, model=model, calls=draw_calls(model, rng, 2)) for name, model in models]
+    questions += _extremes()
     libraries = [compile_model(one.model, _M4, name=f"m{place}") for place, one in enumerate(questions)]
 
     wrong = differences(questions, ask_board(questions, libraries, tmp_path), ask_tflm(questions, tmp_path))

@@ -258,7 +258,7 @@ def test_state_is_read_before_it_is_written_even_if_that_needs_more() -> None:
     graph.value("state", 10, is_variable=True)
     graph.value("old", 1000)
     graph.value("new", 600)
-    graph.layer("state", "old")
+    graph.layer("state x", "old")
     graph.layer("x", "new")
     graph.layer("new", "state")
     layers, storage = graph.resolve("x", "old")

@@ -116,7 +116,7 @@ def test_code_that_the_compiler_refuses_is_a_bug(tmp_path: Path):
     library = library_for(dense_model(), board())
     broken = replace(library, files={**library.files, "model.c": "int x = y;\n"})
 
-    with pytest.raises(InternalError, match="arm-none-eabi-gcc .* failed"):
+    with pytest.raises(InternalError, match=r"arm-none-eabi-gcc .* failed"):
         build_image(broken, board(), tmp_path / "image.elf", target="a board")
 
 

@@ -1,0 +1,40 @@
+"""The export's part in the child process: from a .tflite to the files of a format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgekit.core.digest import sha256_file
+from edgekit.core.tflite.model import read_model
+from edgekit.mcu.export import FORMATS, Content
+from edgekit.mcu.layer import Core
+from edgekit.mcu.library import compile_library
+
+
+def sources(
+    model: str, title: str, form: str, name: str, core: Mapping[str, Any], version: str, facts: Mapping[str, Any]
+) -> dict[str, str]:
+    """Path within the folder to text.
+
+    Args:
+        model: path of the .tflite.
+        title: what the user calls the model.
+        form: key of `FORMATS`.
+        name: prefix of the library's functions.
+        core: fields of `Core`.
+        version: edgekit's.
+        facts: the part `mcu` of a document.
+    """
+    made_for = Core(**core)
+    library = compile_library(read_model(Path(model)), made_for, name=name)
+    content = Content(
+        library=library,
+        core=made_for.name,
+        model=title,
+        digest=sha256_file(Path(model)),
+        version=version,
+        facts=facts,
+    )
+    return FORMATS[form](content)
