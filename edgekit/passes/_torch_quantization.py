@@ -29,12 +29,14 @@ class StaticParams:
             layers and fuses those that follow each other; "auto" takes "fx" where it can.
         keep_float: layers that stay float32: regular expressions, searched in their dotted names
             ("features.0"), or classes ("Linear").
+        torchscript: the file holds what `torch.jit.load` reads too, see `edgekit.passes.ptl`.
     """
 
     per_channel: bool = True
     observer: Literal["histogram", "min_max", "moving_average"] = "histogram"
     mode: Literal["auto", "fx", "eager"] = "auto"
     keep_float: tuple[str, ...] = ()
+    torchscript: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +46,12 @@ class DynamicParams:
     Attributes:
         per_channel: weights of linear layers get one scale for each output; recurrent layers have one for a tensor.
         keep_float: layers that stay float32: regular expressions, searched in their dotted names, or classes.
+        torchscript: the file holds what `torch.jit.load` reads too, see `edgekit.passes.ptl`.
     """
 
     per_channel: bool = True
     keep_float: tuple[str, ...] = ()
+    torchscript: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,14 +59,16 @@ class QatParams(TrainingParams):
     """Parameters of quantization-aware training.
 
     Attributes:
-        learning_rate: lower than for a new model: the weights are good already, only rounding is to be learned.
+        learning_rate: lower than for a new model, as only rounding is to be learned; it falls to 0 along half a cosine.
         per_channel: weights get one scale for each output channel instead of one for the whole tensor.
         keep_float: layers that stay float32: regular expressions, searched in their dotted names, or classes.
+        torchscript: the file holds what `torch.jit.load` reads too, see `edgekit.passes.ptl`.
     """
 
     learning_rate: float = 1e-4
     per_channel: bool = True
     keep_float: tuple[str, ...] = ()
+    torchscript: bool = False
 
 
 class LitePass(TorchPass[ParamsT]):
@@ -84,7 +90,7 @@ class LiteTrainingPass(TorchTrainingPass[TrainingParamsT]):
     """A pass that trains and writes a quantized .ptl."""
 
     emits = "ptl"
-    version = "1"
+    version = "2"
     dtype = "int8"
     function: ClassVar[str] = "edgekit.passes._torch.quantizing:train"
 

@@ -31,7 +31,7 @@ class ExecutorchXnnpackQat(TorchTrainingPass[ExecutorchXnnpackQatParams]):
 
     name = "executorch_xnnpack_qat"
     emits = "pte"
-    version = "1"
+    version = "2"
     params_type = ExecutorchXnnpackQatParams
     dtype = "int8"
     function = "edgekit.passes._torch.executorch:train"

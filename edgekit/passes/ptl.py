@@ -10,7 +10,14 @@ from edgekit.passes._torch_pass import TorchPass
 
 @dataclass(frozen=True, kw_only=True)
 class PtlParams:
-    """It has no parameters."""
+    """Parameters of the conversion.
+
+    Attributes:
+        torchscript: the file holds the code and the constants too that `torch.jit.load` reads, for servers; packed
+            integer weights then stand in it twice.
+    """
+
+    torchscript: bool = False
 
 
 class Ptl(TorchPass[PtlParams]):

@@ -79,6 +79,8 @@ class Loop:
         """
         self._steps = steps(len(training), self._params["batch_size"])
         self._resume()
+        if self._hooks.keeps_best and len(held_back) and not self.progress.epoch:
+            self._keep(self._validate(held_back))
         while self.progress.epoch < self._params["epochs"] and not self.progress.stopped:
             epoch = self.progress.epoch
             figures = {"loss": self._train(epoch, training)}
@@ -88,12 +90,17 @@ class Loop:
         self._set_training(training=False)
         if self._best:
             _put(self._module, self._best)
-        if self.progress.stopped:
-            self.notes.append(
-                f"Training ended after epoch {self.progress.epoch} of {self._params['epochs']}; the weights are those "
-                f"of epoch {self.progress.best_epoch}, which had the lowest validation loss."
-            )
+            self._tell_best()
         self._checkpoint.remove()
+
+    def _tell_best(self) -> None:
+        best, ran = self.progress.best_epoch, self.progress.epoch
+        whose = f"of epoch {best}" if best else "from before the training"
+        text = f"the weights are those {whose}, which had the lowest validation loss."
+        if self.progress.stopped:
+            self.notes.append(f"Training ended after epoch {ran} of {self._params['epochs']}; {text}")
+        elif best < ran:
+            self.notes.append(f"T{text[1:]}")
 
     def _train(self, epoch: int, training: NDArray[np.intp]) -> float:
         import torch
@@ -177,13 +184,17 @@ class Loop:
     def _judge(self, validation_loss: float | None) -> None:
         """Early stopping: keep the best weights, end when they get old."""
         progress, patience = self.progress, self._params["patience"]
-        if not patience or validation_loss is None or progress.epoch <= self._hooks.settled_at:
+        is_watched = patience or self._hooks.keeps_best
+        if not is_watched or validation_loss is None or progress.epoch <= self._hooks.settled_at:
             return
         if progress.best_loss is None or validation_loss < progress.best_loss:
-            progress.best_loss, progress.best_epoch = validation_loss, progress.epoch
-            self._best = _taken(self._module)
-        elif progress.epoch - progress.best_epoch >= patience:
+            self._keep(validation_loss)
+        elif patience and progress.epoch - progress.best_epoch >= patience:
             progress.stopped = True
+
+    def _keep(self, validation_loss: float) -> None:
+        self.progress.best_loss, self.progress.best_epoch = validation_loss, self.progress.epoch
+        self._best = _taken(self._module)
 
     def _speak(self, index: int, loss: float) -> None:
         if time.monotonic() - self._spoke_at < _SECONDS_BETWEEN_WORDS:

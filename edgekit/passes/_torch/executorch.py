@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,15 @@ from edgekit.core.progress import tell
 from edgekit.passes._torch._losses import rule
 from edgekit.passes._torch.exporting import exported, first_line, read
 from edgekit.passes._torch.facts import activation_bytes, weight_facts
-from edgekit.passes._torch.fitting import Hooks, fit
+from edgekit.passes._torch.fake_quantizing import calibrate, falling
+from edgekit.passes._torch.fitting import Hooks, fit, steps_of
 from edgekit.passes._torch.loading import example, leaves, load
 from edgekit.passes._torch.partition import Partition, partition_of, portable_share
 from edgekit.passes._train.job import TrainingJob
 
-_KINDS = {"static": {}, "dynamic": {"is_dynamic": True}, "qat": {"is_qat": True}}
+_EPS = 2**-12
+"""Smallest scale, as XNNPACK's quantizer has it."""
+_KINDS = {"static": {}, "dynamic": {"is_dynamic": True}, "qat": {}}
 
 
 def convert(job: dict[str, Any]) -> dict[str, Any]:
@@ -52,6 +56,9 @@ def convert(job: dict[str, Any]) -> dict[str, Any]:
 def train(job: dict[str, Any]) -> dict[str, Any]:
     """Train with quantization in the loop, then convert.
 
+    The training starts from what `convert` makes in the mode "static", the learning rate falls to 0, and the weights
+    with the lowest validation loss stay, be they those from before it: the result can hardly be worse.
+
     Args:
         job: a `TrainingJob` as JSON.
 
@@ -62,7 +69,6 @@ def train(job: dict[str, Any]) -> dict[str, Any]:
         as `convert` and `edgekit.passes._torch.fitting.fit`.
     """
     import torch
-    from torchao.quantization.pt2e import move_exported_model_to_eval, move_exported_model_to_train
 
     task = TrainingJob(**job)
     loaded = load(task.source)
@@ -70,16 +76,16 @@ def train(job: dict[str, Any]) -> dict[str, Any]:
     several = example(loaded.inputs, batch=2)
     batch = torch.export.Dim("batch", min=1)
     shapes = tuple({0: batch} for _ in several)
-    graph = exported(loaded.module.train(), several, name=loaded.factory, dynamic_shapes=shapes).module()
+    graph = exported(loaded.module, several, name=loaded.factory, dynamic_shapes=shapes).module()
     graph = _prepare(graph, task.params, "qat", loaded.factory)
-
-    def mode(training: bool) -> None:
-        (move_exported_model_to_train if training else move_exported_model_to_eval)(graph)
-
-    fitted = fit(graph, task, inputs=loaded.inputs, loss=loss, hooks=Hooks(mode=mode))
-    result = _written(
-        _converted(graph), loaded.module.eval(), example(loaded.inputs), name=loaded.factory, output=task.output
+    calibrate(graph, task, loaded.inputs)
+    hooks = Hooks(
+        mode=lambda _training: None,  # as it was exported: without dropout, batch normalizations folded
+        learning_rate=falling(steps_of(task)),
+        keeps_best=True,
     )
+    fitted = fit(graph, task, inputs=loaded.inputs, loss=loss, hooks=hooks)
+    result = _written(_converted(graph), loaded.module, example(loaded.inputs), name=loaded.factory, output=task.output)
     return result | {"notes": [*fitted.notes, *result["notes"]]}
 
 
@@ -89,18 +95,40 @@ def _prepare(graph: Any, params: dict[str, Any], mode: str, name: str) -> Any:
         XNNPACKQuantizer,
         get_symmetric_quantization_config,
     )
-    from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e, prepare_qat_pt2e
+    from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e
 
     config = get_symmetric_quantization_config(is_per_channel=params["per_channel"], **_KINDS[mode])
+    if mode == "qat":
+        config = _fake_quantized(config, per_channel=params["per_channel"])
     quantizer = XNNPACKQuantizer().set_global(config)
     if params["keep_float"]:
         quantizer.set_filter_function(_outside(graph, params["keep_float"], name))
     try:
-        return (prepare_qat_pt2e if mode == "qat" else prepare_pt2e)(graph, quantizer)
+        return prepare_pt2e(graph, quantizer)
     except Exception as cause:
         raise UnsupportedError(
             f"torchao cannot quantize {name}: {first_line(cause)}", hint="--recipe pte converts it in float32"
         ) from cause
+
+
+def _fake_quantized(config: Any, *, per_channel: bool) -> Any:
+    """A configuration for quantization after training, with fake quantization in the place of its observers.
+
+    That of `is_qat` would train batch norm beside quantized weights, with an eps of 1e-5 whatever the module says.
+    """
+    from torchao.quantization.pt2e import FakeQuantize, HistogramObserver
+    from torchao.quantization.pt2e import MovingAverageMinMaxObserver as Tensor
+    from torchao.quantization.pt2e import MovingAveragePerChannelMinMaxObserver as Channels
+
+    activation = FakeQuantize.with_args(observer=HistogramObserver, eps=_EPS)
+    weight = FakeQuantize.with_args(observer=Channels if per_channel else Tensor, eps=_EPS, averaging_constant=1.0)
+    given = replace(config.input_activation, observer_or_fake_quant_ctr=activation)
+    return replace(
+        config,
+        input_activation=given,
+        output_activation=given,
+        weight=replace(config.weight, observer_or_fake_quant_ctr=weight),
+    )
 
 
 def _outside(graph: Any, patterns: Sequence[str], name: str) -> Callable[[Any], bool]:

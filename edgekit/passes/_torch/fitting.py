@@ -35,6 +35,8 @@ class Hooks:
             of torch.export do not have.
         settled_at: the first epoch that may count as the best one: the module before it is not yet what it is to
             become, e.g. not sparse enough.
+        keeps_best: the weights with the lowest validation loss stay whatever `patience` is, and those before the first
+            epoch count too.
     """
 
     on_epoch: Callable[[int], None] | None = None
@@ -45,6 +47,7 @@ class Hooks:
     beside: Sequence[Any] = ()
     mode: Callable[[bool], None] | None = None
     settled_at: int = 0
+    keeps_best: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

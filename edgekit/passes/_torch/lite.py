@@ -1,9 +1,9 @@
 """Files of the lite interpreter, .ptl: traced for one sample, frozen, and packed so that bytes depend on nothing else.
 
 torch writes such a file for two readers: the lite interpreter takes bytecode.pkl, data.pkl and the tensors that those
-name; TorchScript takes constants.pkl and code/, with debug information that holds paths of this computer. Only the
-first reader is served, and every member is deflated, which both torch and PyTorch Mobile read; that leaves about two
-thirds of a small model.
+name; TorchScript takes constants.pkl and code/, with debug information that holds paths of this computer. The second
+reader is served on request, without the debug information, and every member is deflated, which both torch and PyTorch
+Mobile read; that leaves about two thirds of a small model.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 _READ = ("bytecode.pkl", "data.pkl")
 _FOR_TORCHSCRIPT = ("code/", "constants.pkl", ".data/")
+_CONSTANTS = "constants.pkl"
+_CODE = "code/__torch__.py"
 _CLASS = re.compile(r"__torch__\.(?!torch\.classes\.)(?:\w+\.)*\w+")
 _AGREEMENT = 1e-3
 """Of a trace with the module, relative to the largest answer: folding batch norm moves a float's last digits."""
@@ -42,6 +44,7 @@ def write(
     engine: str,
     name: str,
     script: Any = None,
+    torchscript: bool = False,
 ) -> tuple[list[TensorSpec], list[dict[str, Any]]]:
     """Write a module as a .ptl.
 
@@ -53,6 +56,7 @@ def write(
         engine: which packed its quantized weights, "none" for a float module.
         name: for messages.
         script: a script module that answers as the module does, to be written instead of its trace.
+        torchscript: the file is for `torch.jit.load` too.
 
     Returns:
         The outputs of one sample, and the operators as `edgekit.flows._child.facts` lists them.
@@ -79,9 +83,11 @@ def write(
         saved = script._save_to_buffer_for_lite_interpreter(  # noqa: SLF001 - it has no other name
             _extra_files={"edgekit.json": json.dumps(told, sort_keys=True)}
         )
-    Path(output).write_bytes(packed(saved))
+    Path(output).write_bytes(packed(saved, torchscript=torchscript))
     others = [1 - given if given.dtype.is_floating_point else given for given in examples]
-    _check_file(output, others, run_once(module, others, name=name), name)
+    answers = run_once(module, others, name=name)
+    for load in _loaders(torchscript=torchscript):
+        _check_file(load, output, others, answers, name)
     return outputs, _operators(script)
 
 
@@ -128,7 +134,15 @@ def _reason(error: Exception) -> str:
     return lines[-1 if "TorchScript interpreter" in lines[0] else 0].strip()[:300]
 
 
-def _check_file(path: str, inputs: Sequence[Any], answers: Sequence[Any], name: str) -> None:
+def _loaders(*, torchscript: bool) -> list[Any]:
+    import torch
+    from torch.jit.mobile import _load_for_lite_interpreter
+
+    jit: Any = torch.jit
+    return [_load_for_lite_interpreter, *([jit.load] if torchscript else [])]
+
+
+def _check_file(load: Any, path: str, inputs: Sequence[Any], answers: Sequence[Any], name: str) -> None:
     """The file answers as the module does, on another sample than the one that was traced.
 
     Raises:
@@ -137,9 +151,7 @@ def _check_file(path: str, inputs: Sequence[Any], answers: Sequence[Any], name: 
     import torch
 
     with quiet(), torch.no_grad():
-        from torch.jit.mobile import _load_for_lite_interpreter
-
-        found = leaves(_load_for_lite_interpreter(path)(*inputs))
+        found = leaves(load(path)(*inputs))
     for ours, theirs in zip(found, answers, strict=True):
         largest = max(1.0, float(theirs.abs().max()) if theirs.numel() else 0.0)
         if ours.shape != theirs.shape or float((ours - theirs).abs().max()) > _AGREEMENT * largest:
@@ -157,28 +169,47 @@ def _operators(traced: Any) -> list[dict[str, Any]]:
     return [{"name": kind, "count": counts[kind], "version": 1, "custom": False} for kind in sorted(counts)]
 
 
-def packed(saved: bytes) -> bytes:
+def packed(saved: bytes, *, torchscript: bool = False) -> bytes:
     """A .ptl as torch writes it, as one whose bytes depend on the model alone.
 
-    Members for TorchScript go, and tensors that only those name; classes get names that neither the user's folders nor
-    earlier conversions are in; the root folder has one name, and the members one time.
+    Members for TorchScript go unless they are asked for, and tensors that only those name; classes get names that
+    neither the user's folders nor earlier conversions are in; the root folder has one name, and the members one time.
     """
     with zipfile.ZipFile(io.BytesIO(saved)) as archive:
         members = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
     classes: dict[str, str] = {}
     used: set[str] = set()
-    for name in _READ:
+    for name in (*_READ, _CONSTANTS) if torchscript else _READ:
         members[name] = _renamed(members[name], classes, used)
+    kept = {name: content for name, content in members.items() if not name.startswith(_FOR_TORCHSCRIPT)}
+    if torchscript:
+        kept |= {_CODE: _code(members, classes), _CONSTANTS: members[_CONSTANTS]}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in members.items():
-            is_unused = name.endswith(".storage") and name.rpartition("/")[2] not in used
-            if is_unused or name.startswith(_FOR_TORCHSCRIPT):
+        for name, content in kept.items():
+            if name.endswith(".storage") and name.rpartition("/")[2] not in used:
                 continue
             info = zipfile.ZipInfo(f"{_ROOT}/{name}", _EPOCH)
             info.create_system = _UNIX
             archive.writestr(info, content, zipfile.ZIP_DEFLATED, 9)
     return buffer.getvalue()
+
+
+def _code(members: Mapping[str, bytes], classes: dict[str, str]) -> bytes:
+    """The source of TorchScript: a frozen trace is one class, whose name is ours from now on.
+
+    Raises:
+        UnsupportedError: it is several, whose order would have to be found.
+    """
+    sources = {name: text.decode() for name, text in members.items() if name.endswith(".py") and text.strip()}
+    if len(sources) != 1 or len(classes) != 1:
+        raise UnsupportedError(
+            f"TorchScript keeps this model as {max(len(sources), len(classes))} classes, edgekit writes one",
+            hint="leave torchscript out",
+        )
+    (text,), (old,) = sources.values(), classes
+    own = old.rpartition(".")[2]
+    return _fresh(text, classes).replace(f"class {own}(Module):", "class Model(Module):", 1).encode()
 
 
 def _renamed(pickled: bytes, classes: dict[str, str], used: set[str]) -> bytes:

@@ -15,7 +15,8 @@ from edgekit.passes._torch import eager_quantizing, graph_quantizing, lite, samp
 from edgekit.passes._torch.control_flow import check_control_flow
 from edgekit.passes._torch.engine import DEPRECATED, deterministic, engine
 from edgekit.passes._torch.exporting import program_inputs
-from edgekit.passes._torch.fitting import Hooks, fit
+from edgekit.passes._torch.fake_quantizing import calibrate, falling, keep_statistics
+from edgekit.passes._torch.fitting import Hooks, fit, steps_of
 from edgekit.passes._torch.layers import layers_of
 from edgekit.passes._torch.loading import Loaded, example, leaves, load
 from edgekit.passes._torch.qconfig import mapping, qconfig
@@ -55,7 +56,13 @@ class Work:
     def written(self, module: Any, output: str, *, engine_name: str, notes: Sequence[str] = ()) -> dict[str, Any]:
         """Write the result, and tell what `PassResult` holds; the engine is set."""
         outputs, operators = lite.write(
-            module, self.examples, output, inputs=self.loaded.inputs, engine=engine_name, name=self.name
+            module,
+            self.examples,
+            output,
+            inputs=self.loaded.inputs,
+            engine=engine_name,
+            name=self.name,
+            torchscript=self.params["torchscript"],
         )
         return {
             "notes": list(notes),
@@ -98,7 +105,15 @@ def _kept_program(job: dict[str, Any]) -> dict[str, Any]:
     """The same for a torch.export program, whose control flow is settled."""
     inputs = read_program(Path(job["source"])).inputs
     module, examples, name = program_inputs(job["source"])
-    outputs, operators = lite.write(module, examples, job["output"], inputs=inputs, engine="none", name=name)
+    outputs, operators = lite.write(
+        module,
+        examples,
+        job["output"],
+        inputs=inputs,
+        engine="none",
+        name=name,
+        torchscript=job["params"]["torchscript"],
+    )
     return {
         "notes": [],
         "inputs": lite.specs_of_one(inputs),
@@ -210,8 +225,8 @@ def dynamic(job: dict[str, Any]) -> dict[str, Any]:
 def train(job: dict[str, Any]) -> dict[str, Any]:
     """Train with fake quantization, then as `static` with the ranges that the training found.
 
-    In the second half of the epochs batch norm keeps its statistics, in the last third each range stays: the weights
-    settle for what will be computed.
+    The training starts from what `static` makes, batch norm keeps its statistics, the learning rate falls to 0, and
+    the weights with the lowest validation loss stay, be they those from before it: the result can hardly be worse.
 
     Args:
         job: a `TrainingJob`, `extra` with "pass_name" and "engine".
@@ -235,25 +250,14 @@ def train(job: dict[str, Any]) -> dict[str, Any]:
             graph_quantizing.open_clamps(graph)
         chosen = mapping(params, engine_name, work.kept(engine_name), clips=clips, trains=True)
         prepared = graph_quantizing.prepared(graph, chosen, work.examples, trains=True)
+        calibrate(prepared.eval(), training, work.loaded.inputs)
         with deterministic():
-            fitted = fit(prepared, training, inputs=work.loaded.inputs, hooks=_hooks(prepared, params["epochs"]))
+            hooks = Hooks(
+                on_epoch=lambda _epoch: keep_statistics(prepared),
+                learning_rate=falling(steps_of(training)),
+                keeps_best=True,
+            )
+            fitted = fit(prepared, training, inputs=work.loaded.inputs, hooks=hooks)
         module = graph_quantizing.converted(prepared.eval())
         notes = [*fitted.notes, *work.quantized_notes(module)]
         return work.written(module, training.output, engine_name=engine_name, notes=notes)
-
-
-def _hooks(module: Any, epochs: int) -> Hooks:
-    from torch.ao import quantization as tq
-    from torch.ao.nn.intrinsic import qat
-
-    ao: Any = tq
-    intrinsic: Any = qat
-    still, settled = -(-epochs // 2), -(-2 * epochs // 3)
-
-    def on_epoch(epoch: int) -> None:
-        if epoch >= still:
-            module.apply(intrinsic.freeze_bn_stats)
-        if epoch >= settled:
-            module.apply(ao.disable_observer)
-
-    return Hooks(on_epoch=on_epoch)

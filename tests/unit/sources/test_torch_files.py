@@ -89,7 +89,8 @@ def run_program(path: str) -> list[int]:
 def test_program_is_converted(format_name, function, torch_files, tmp_path, isolate):
     source, _ = load_source(torch_files / "tiny.pt2", work=tmp_path, isolate=isolate)
     output = tmp_path / "out"
-    job = {"source": str(source.path), "source_format": "torch_export", "output": str(output), "params": {}}
+    params = {"torchscript": False}
+    job = {"source": str(source.path), "source_format": "torch_export", "output": str(output), "params": params}
 
     reply = shared_user_isolate().call(function, {"job": job | {"mode": "float"}}, what="converting")
 

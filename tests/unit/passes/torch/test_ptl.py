@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import zipfile
 from typing import Any
 
@@ -77,8 +78,6 @@ def followed(kind: str) -> None:
 
 def past_the_trace() -> None:
     """Write a model whose answer goes through NumPy."""
-    import tempfile
-
     import torch
 
     from edgekit.core.artifact import TensorSpec
@@ -92,6 +91,20 @@ def past_the_trace() -> None:
         spec = TensorSpec(name="x", shape=(-1, 3), dtype="float32")
         x = torch.tensor([[0.2, 0.5, 0.9]])
         write(Numbers(), [x], f"{folder}/m.ptl", inputs=[spec], engine="none", name="numbers")
+
+
+def run_script(path: str, folder: str) -> None:
+    """Run a file by `torch.jit.load`, on the engine that it names."""
+    import torch
+
+    from edgekit.passes._torch.engine import engine
+
+    with zipfile.ZipFile(path) as archive:
+        told = json.loads(archive.read("model/extra/edgekit.json"))
+    with engine("qnnpack" if told["engine"] == "none" else told["engine"]), torch.no_grad():
+        model = torch.jit.load(path)
+        x = torch.from_numpy(np.load(f"{folder}/x.npy"))
+        np.save(f"{folder}/answers.npy", torch.cat([model(one[None]) for one in x]).numpy())
 
 
 # Here
@@ -121,6 +134,25 @@ def test_file_names_neither_the_users_modules_nor_this_computer(torch_model, run
 
         assert b"__torch__.Model" in content
         assert not any(word in content for word in (b"torch_nets", b"mangle", b"/edgekit", b"site-packages"))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("ptl", "residual"), ("qnnpack_static", "cnn"), ("qnnpack_dynamic", "lstm")]
+)
+def test_file_for_torchscript_too_gives_the_same_answers_to_both_readers(name, kind, torch_model, run_torch_pass):
+    some = Dataset(name="some", inputs=(held_out().inputs[0][:50],))
+
+    result, _ = run_torch_pass(name, torch_model(kind), {"torchscript": True})
+
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(f"{folder}/x.npy", some.inputs[0])
+        shared_user_isolate().call(
+            f"{__name__}:run_script", {"path": str(result.path), "folder": folder}, what="running TorchScript"
+        )
+        np.testing.assert_array_equal(np.load(f"{folder}/answers.npy"), scores(result, some))
+    content = b"".join(members(result.path).values())
+    assert not any(word in content for word in (b"torch_nets", b"mangle", b"/edgekit", b"site-packages"))
+    assert result.digest == run_torch_pass(name, torch_model(kind), {"torchscript": True})[0].digest
 
 
 def test_float_file_answers_as_the_module(torch_model, run_torch_pass):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgekit.core.dataset import Dataset
 from tests.models.fixtures import shared_user_isolate
 from tests.models.torch_digits import TRAINED_ON, held_out, images
 
@@ -83,17 +84,25 @@ def answers(path: Any) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("name", "static"), [("qnnpack_qat", "qnnpack_static"), ("executorch_xnnpack_qat", "executorch_xnnpack")]
+    ("name", "static"),
+    [
+        ("qnnpack_qat", "qnnpack_static"),
+        pytest.param("executorch_xnnpack_qat", "executorch_xnnpack", marks=pytest.mark.full),
+    ],
 )
 def test_training_that_only_harms_leaves_what_static_quantization_makes(name, static, torch_model, run_torch_pass):
     model = torch_model("cnn")
+    few: dict[str, Any] = {
+        "training": images().take(range(320)),
+        "representative": Dataset(name="representative", inputs=(images().inputs[0][:32],)),
+    }
 
-    trained, record = run_torch_pass(name, model, HARMFUL)
+    trained, record = run_torch_pass(name, model, HARMFUL, **few)
 
     assert BEFORE in record.notes
-    wanted = answers(run_torch_pass(static, model)[0].path)
+    wanted = answers(run_torch_pass(static, model, **few)[0].path)
     found = answers(trained.path)
-    assert np.abs(found - wanted).mean() < 0.03 * np.abs(wanted).mean()
+    assert np.abs(found - wanted).mean() < 0.05 * np.abs(wanted).mean()
     labels = held_out().labels
     assert (found.argmax(1) == labels).mean() >= (wanted.argmax(1) == labels).mean() - POINTS
 
@@ -110,5 +119,5 @@ def test_what_was_trained_is_what_is_written(per_channel, torch_model):
             what="comparing",
         )
 
-    assert most <= 3
+    assert most <= 2
     assert mean < 0.1
