@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Callable, List, Optional, Sequence, Tuple, TypeVar
+from typing import Callable, List, Optional, Sequence, Tuple, TypeVar, Union
 
 from device_agents.mcu import protocol
 from device_agents.mcu.protocol import Frame, FrameError, Hello, Profile
@@ -16,6 +16,8 @@ _T = TypeVar("_T")
 
 QEMU = "qemu-system-arm"
 DEFAULT_TIMEOUT_S = 60.0
+"""Of one answer: a model of a billion instructions takes two seconds."""
+_IMAGE = "image.elf"
 _CHUNK_BYTES = 1 << 16
 _MOST_STDERR_BYTES = 4096
 _MOST_ANSWER_BYTES = 1 << 26
@@ -45,7 +47,7 @@ class Session:
 
     def __init__(
         self,
-        image: Path,
+        image: Union[Path, str],
         machine: str,
         *,
         options: Sequence[str] = (),
@@ -59,15 +61,16 @@ class Session:
         self._fds: List[int] = []
         self._process: Optional[subprocess.Popen[bytes]] = None
         command = [qemu, "-M", machine, "-display", "none", "-monitor", "none", "-serial", "none"]
-        command += ["-semihosting-config", "enable=on,target=native", "-kernel", str(Path(image).absolute()), *options]
+        command += ["-semihosting-config", "enable=on,target=native", "-kernel", _IMAGE, *options]
         try:
+            shutil.copyfile(image, self._folder / _IMAGE)  # it may be an open file of this process alone
             self._requests, self._answers = self._pipe("requests"), self._pipe("answers")
             self._process = subprocess.Popen(
                 command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
             )
         except OSError as cause:
             self.close()
-            raise BoardError(f"{qemu} cannot be started: {cause.strerror}") from cause
+            raise BoardError(f"{qemu} cannot be started with {image}: {cause.strerror}") from cause
         assert self._process.stderr is not None
         self._stderr = self._process.stderr.fileno()
 

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from edgekit.core.events import Event, OnEvent
-from edgekit.report import GPU_TITLE, MCU_TITLE, build_page
+from edgekit.report import GPU_TITLE, MCU_TITLE, NPU_TITLE, build_page
 from edgekit.report import table as report_table
 
 
@@ -142,7 +142,7 @@ def _kept_time(budget: Mapping[str, Any]) -> str:
 def on_target(document: Mapping[str, Any]) -> None:
     """Print what the target's own compiler or delegate made of the artifact: a GPU's, a microcontroller's."""
     for section in build_page(dict(document)).sections:
-        if section.title not in (GPU_TITLE, MCU_TITLE):
+        if section.title not in (GPU_TITLE, MCU_TITLE, NPU_TITLE):
             continue
         console().print()
         rows = [(row.metric, row.value, " ".join(filter(None, (row.interval, row.note)))) for row in section.rows]

@@ -239,6 +239,7 @@ _EXTRAS = {
     "ai_edge_litert": "litert",
     "torch": "torch",
     "PIL": "images",
+    "ethosu": "mcu",
 }
 
 

@@ -16,6 +16,7 @@ from edgekit.core.errors import InputError, MeasurementError, UnsupportedError
 from edgekit.core.events import OnEvent, ignore
 from edgekit.core.measurement import Accuracy, Score
 from edgekit.core.recipe import Step, StepMetrics, StepRecord
+from edgekit.core.registry import PASSES
 from edgekit.core.target import Runtime
 from edgekit.core.verdict import Verdict
 from edgekit.flows.accuracy import classifies
@@ -24,6 +25,7 @@ from edgekit.flows.budgeted import Found, search
 from edgekit.flows.budgets import judge
 from edgekit.flows.chain import lineage
 from edgekit.flows.fit import fit
+from edgekit.flows.formats import RUNNERS
 from edgekit.flows.golden import record_golden
 from edgekit.flows.gpu import check_gpu, gpu_warnings, has_gpu
 from edgekit.flows.kept_time import TimeRatio, kept_time
@@ -128,17 +130,18 @@ class _Compiler:
         runtime = self._check_fit(artifact)
         gpu = self._check_gpu(artifact)
         mcu = self._prove_image(artifacts)
+        answering = self._answering(artifacts)
         golden, files = record_golden(
-            artifact,
+            answering,
             made.context.representative or made.evaluation,
-            runner=host_runner(runtime.name),
+            runner=host_runner(runtime.name) if answering is artifact else RUNNERS[answering.format],
             tools=self._tools,
         )
         if made.context.representative is None and made.evaluation is None:
             made.warnings.append("SYNTHETIC: the golden inputs are random numbers, as no data was given")
-        before, after = self._accuracy(made.reference, meter), self._accuracy(artifact, meter)
+        before, after = self._accuracy(made.reference, meter), self._accuracy(answering, meter)
         score_before = None if made.reference is None else meter.score(made.reference)
-        score_after = meter.score(artifact)
+        score_after = meter.score(answering)
         reference_metrics = None
         if all(map(is_measurable, artifacts)):
             records = with_metrics(artifacts, records, meter)
@@ -179,6 +182,12 @@ class _Compiler:
         made, budget = self._made, self._budget
         if budget is None or made.reference is None:
             return None
+        emitted = PASSES.load(made.recipe.steps[-1].pass_name).emits if made.recipe.steps else made.source.format
+        if emitted not in RUNNERS:
+            raise UnsupportedError(
+                f"nothing here runs {emitted} artifacts, so no accuracy budget can be held for {self._target.name}",
+                hint="compile for the target host with --max-drop, then that .tflite for this target",
+            )
         found = search(made.recipe, Bench(source=made.source, reference=made.reference, meter=meter, budget=budget))
         made.warn(found.warnings, MeasurementError)
         return found
@@ -241,6 +250,18 @@ class _Compiler:
         if found["exact"] is None:
             made.warn((str(found["exact_reason"]),), MeasurementError)
         return found
+
+    def _answering(self, artifacts: Sequence[Artifact]) -> Artifact:
+        """What answers for the artifact on this computer: itself, or what it was compiled from if nothing runs it."""
+        artifact = artifacts[-1]
+        if artifact.format in RUNNERS:
+            return artifact
+        before = artifacts[-2]
+        self._made.warnings.append(
+            f"nothing here runs {artifact.format} artifacts: accuracy and golden answers are those of the "
+            f".{before.format} that {artifact.made_by} compiled"
+        )
+        return before
 
     def _accuracy(self, artifact: Artifact | None, meter: Meter) -> Accuracy | None:
         if artifact is None:

@@ -21,6 +21,7 @@ _EXTRAS = {
     "jinja2": ("writes the HTML report", "report"),
     "pillow": ("reads images", "images"),
     "tflite-micro": ("says what a compiled microcontroller image must answer", "mcu"),
+    "ethos-u-vela": ("compiles for Ethos-U and estimates its cycles", "mcu"),
     "unicorn": ("emulates microcontrollers where QEMU is not there", "mcu"),
 }
 _LITTLE_SPACE_BYTES = 256 * 2**20

@@ -46,6 +46,7 @@ def compilation_document(compilation: Compilation) -> dict[str, Any]:
         "verdicts": verdict_documents(compilation.verdicts),
         "gpu": None if compilation.gpu is None else dict(compilation.gpu),
         "mcu": None if compilation.mcu is None else dict(compilation.mcu),
+        "npu": (compilation.artifact.facts or {}).get("npu"),
         "warnings": list(compilation.warnings),
     }
 

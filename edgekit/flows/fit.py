@@ -38,7 +38,7 @@ def fit(facts: dict[str, Any], *, artifact_format: str, size_bytes: int, target:
     if target.board is not None:
         return _fit_board(facts, artifact_format, target)
     reasons: list[str] = []
-    runtime = target.runtime_for(artifact_format)
+    runtime = target.runtime_for(artifact_format) or target.compiler_for(artifact_format)
     if runtime is None:
         reasons.append(f"{target.name} runs no {artifact_format} models")
     else:

@@ -83,11 +83,11 @@ class _Constants:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.size_bytes = 0
-        self._names: dict[tuple[bytes, str], str] = {}
+        self._names: dict[tuple[bytes, str, int], str] = {}
 
     def name(self, constant: Constant) -> str:
         array = constant.array
-        key = (array.tobytes(), array.dtype.name)
+        key = (array.tobytes(), array.dtype.name, constant.align)
         if key not in self._names:
             self._names[key] = f"ek_constant_{len(self._names)}"
             self.size_bytes += array.nbytes

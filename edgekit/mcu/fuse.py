@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from edgekit.mcu._packing import distances
 from edgekit.mcu._plan_bound import step_bounds
 from edgekit.mcu.layer import Layer
-from edgekit.mcu.rows import Stage, chain, stage
+from edgekit.mcu.order import reorder
+from edgekit.mcu.rows import chain, stage
 from edgekit.mcu.storage import Storage, memory, share_in_place
 
 _LONGEST = 6
@@ -35,6 +36,7 @@ class _Search:
     def __init__(self, layers: Sequence[Layer], storage: Storage) -> None:
         self._layers, self._storage = layers, storage
         self._stages = [stage(layer) for layer in layers]
+        self._built: dict[tuple[int, int, int], Layer] = {}
         kept = storage.owners((*storage.outputs, *storage.variables))
         reads = [storage.owners(layer.inputs) for layer in layers]
         self._links = [self._is_linked(number, reads, kept) for number in range(len(layers) - 1)]
@@ -53,12 +55,12 @@ class _Search:
         return None if best is None else best[3]
 
     def widen(self, chains: Chains) -> Chains:
-        """More rows at a time where nothing needs more by it."""
-        limit = max(self._needs(chains))
+        """More rows at a time where the arena stays as small, in the best order of the layers."""
+        limit = self._peak(chains)
         for first, (end, _) in chains.items():
             for block in _BLOCKS:
                 tried = {**chains, first: (end, block)}
-                if max(self._needs(tried)) <= limit:
+                if self._peak(tried) <= limit:
                     chains = tried
                     break
         return chains
@@ -68,12 +70,15 @@ class _Search:
         made, at = [], 0
         while at < len(self._layers):
             end, block = chains.get(at, (at + 1, 0))
-            made.append(chain(self._of(at, end), block) if block else self._layers[at])
+            made.append(self._chain(at, end, block) if block else self._layers[at])
             at = end
         return made
 
-    def _of(self, first: int, end: int) -> list[Stage]:
-        return [one for one in self._stages[first:end] if one is not None]
+    def _chain(self, first: int, end: int, block: int) -> Layer:
+        key = (first, end, block)
+        if key not in self._built:
+            self._built[key] = chain([one for one in self._stages[first:end] if one is not None], block)
+        return self._built[key]
 
     def _range(self, chains: Chains, step: int) -> tuple[int, int]:
         """The layers that run in a step, as [first, end)."""
@@ -86,22 +91,34 @@ class _Search:
         """Chains [begin, stop) that a layer of [first, end) is part of, or reads or writes an end of."""
         for begin in range(max(0, first - _LONGEST), min(end + 1, len(self._layers))):
             for stop in range(begin + 1, min(begin + _LONGEST, len(self._layers)) + 1):
-                if self._stages[stop - 1] is None or (stop - begin > 1 and not self._links[stop - 2]):
+                one = self._stages[stop - 1]
+                if one is None or (stop - begin > 1 and not self._links[stop - 2]):
                     break
                 if stop - begin > 1 and stop >= first:
                     yield begin, stop
+                if one.is_binary:  # nothing comes after it
+                    break
 
     def _is_linked(self, number: int, reads: Sequence[set[int]], kept: set[int]) -> bool:
         """Whether nothing but the next layer reads what a layer computes."""
         made = self._layers[number].outputs[0]
         owner = self._storage.owner(made)
         readers = [place for place, owners in enumerate(reads) if owner in owners]
-        next_inputs = self._layers[number + 1].inputs
-        return readers == [number + 1] and next_inputs[0].index == made.index and owner not in kept
+        is_input = [value.index == made.index for value in self._layers[number + 1].inputs]
+        return readers == [number + 1] and is_input.count(True) == 1 and owner not in kept
+
+    def _peak(self, chains: Chains) -> int:
+        layers = self.build(chains)
+        shared = share_in_place(layers, self._storage)
+        return max(_needs(reorder(layers, shared), shared))
 
     def _needs(self, chains: Chains) -> list[int]:
-        """What each step needs, bytes."""
         layers = self.build(chains)
-        needed = memory(layers, share_in_place(layers, self._storage))
-        sizes = [-(-block.size_bytes // 4) * 4 for block in needed.blocks]
-        return step_bounds(needed.blocks, sizes, distances(needed.overlaps, 1))
+        return _needs(layers, share_in_place(layers, self._storage))
+
+
+def _needs(layers: Sequence[Layer], storage: Storage) -> list[int]:
+    """What each step needs, bytes."""
+    needed = memory(layers, storage)
+    sizes = [-(-block.size_bytes // 4) * 4 for block in needed.blocks]
+    return step_bounds(needed.blocks, sizes, distances(needed.overlaps, 1))

@@ -47,7 +47,7 @@ def build(
         "inputs": [spec.as_json() for spec in network.input_specs()],
         "outputs": [spec.as_json() for spec in network.output_specs()],
     }
-    told = {"machine": machine.machine, **_fixed(library)}
+    told = {"machine": machine.machine, "sha256": image.sha256, **_fixed(library)}
     image.path.write_bytes(trailer.append(image.path.read_bytes(), told))
     return {"notes": [], **signature, "facts": _facts(network, image) | {"mcu": _mcu(library, core, image)}}
 

@@ -72,10 +72,16 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class View:
-    """A node without work: its output is its input's memory under another shape."""
+    """A node without work: its output is its input's memory under another shape.
+
+    Attributes:
+        input, output: the owner of the memory, or another view of it, and the new view.
+        instead: the copy that takes its place where the input, a variable, changes before the output's last use.
+    """
 
     input: Value
     output: Value
+    instead: Layer | None = None
 
 
 Lowered = Layer | View

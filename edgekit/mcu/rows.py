@@ -1,4 +1,4 @@
-"""Chains of convolutions and poolings that run row by row, so that what lies between them is never whole.
+"""Chains of convolutions, poolings and a last addition that run row by row: what lies between them is never whole.
 
 Each layer of a chain runs with its own kernel, on as many rows as the next layer needs for its next rows; between two
 layers lies a buffer of just those rows, and rows that are needed again move to its begin. Nothing is computed twice.
@@ -7,22 +7,27 @@ layers lies a buffer of just those rows, and rows that are needed again move to 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edgekit.mcu.layer import Constant, Layer, Overlap
 from edgekit.mcu.ops._overlap import NOTHING, distance
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 _PREFIX = "rows"
 _WINDOWED = frozenset(
     f"{kind}_{types}"
-    for kind in ("conv", "depthwise", "average_pool", "max_pool")
+    for kind in ("conv", "depthwise", "depthwise_strided", "average_pool", "max_pool")
     for types in ("s8", "s16", "s8_dsp", "s8_mve")
 )
 _PLANES = frozenset({"depthwise_3x3_s8_dsp"})
-_PIXELS = frozenset({"pointwise_s8_dsp"})
+_PIXELS = frozenset({"pointwise_s8_dsp", "pointwise_s8_mve"})
+_BINARY = frozenset({"add_s8", "add_s16", "add_s8_dsp", "add_s8_mve"})
 _COLUMNS = 6
 
 
@@ -37,6 +42,7 @@ class Stage:
         span: rows that a window covers.
         stride: rows from window to window.
         pad: rows of padding above the image.
+        is_binary: whether it adds a second image, row by row; only the last stage may.
     """
 
     layer: Layer
@@ -45,8 +51,9 @@ class Stage:
     in_bytes: int
     out_bytes: int
     span: int
-    stride: int
-    pad: int
+    stride: int = 1
+    pad: int = 0
+    is_binary: bool = False
 
     def reads(self, first: int, end: int) -> tuple[int, int]:
         """First and one past the last row of input for the rows [first, end) of output."""
@@ -55,18 +62,12 @@ class Stage:
 
 def stage(layer: Layer) -> Stage | None:
     """The layer as a part of a chain; None if its kernel does not run on a range of rows."""
-    params = layer.params
-    if len(layer.inputs) != 1 or len(layer.inputs[0].shape) != 4 or layer.inputs[0].data is not None:
+    window = _window(layer)
+    images = (*layer.inputs, *layer.outputs)
+    if window is None or any(
+        len(value.shape) != 4 or value.shape[0] != 1 or value.data is not None for value in images
+    ):
         return None
-    if layer.kernel in _WINDOWED:
-        sizes = (params.get(f"window.{name}_h") for name in ("kernel", "dilation", "stride", "pad"))
-    elif layer.kernel in _PLANES:
-        sizes = iter((3, 1, params["stride"], params["pad_h"]))
-    elif layer.kernel in _PIXELS:
-        sizes = iter((1, 1, 1, 0))
-    else:
-        return None
-    kernel, dilation, stride, pad = (size if isinstance(size, int) else 0 for size in sizes)
     given, made = layer.inputs[0], layer.outputs[0]
     found = Stage(
         layer=layer,
@@ -74,45 +75,91 @@ def stage(layer: Layer) -> Stage | None:
         out_rows=made.shape[1],
         in_bytes=given.size_bytes // given.shape[1],
         out_bytes=made.size_bytes // made.shape[1],
-        span=(kernel - 1) * dilation + 1,
-        stride=stride,
-        pad=pad,
+        span=window[0],
+        stride=window[1],
+        pad=window[2],
+        is_binary=layer.kernel in _BINARY,
     )
     windows = (found.reads(row, row + 1) for row in range(found.out_rows))
-    is_regular = given.shape[0] == made.shape[0] == 1 and stride > 0 and all(low < high for low, high in windows)
-    return found if is_regular else None
+    return found if all(low < high for low, high in windows) else None
+
+
+def _window(layer: Layer) -> tuple[int, int, int] | None:
+    """Rows that a window covers, rows from window to window, rows of padding above."""
+    params = layer.params
+    if layer.kernel in _BINARY:
+        return (1, 1, 0) if len({value.shape for value in (*layer.inputs, *layer.outputs)}) == 1 else None
+    if layer.kernel in _PIXELS:
+        return (1, 1, 0)
+    if layer.kernel in _PLANES:
+        stride, pad = params["stride"], params["pad_h"]
+        assert isinstance(stride, int) and isinstance(pad, int)  # noqa: PT018
+        return (3, stride, pad)
+    if layer.kernel in _WINDOWED:
+        kernel, dilation, stride, pad = (params[f"window.{name}_h"] for name in ("kernel", "dilation", "stride", "pad"))
+        assert isinstance(kernel, int) and isinstance(dilation, int)  # noqa: PT018
+        assert isinstance(stride, int) and isinstance(pad, int)  # noqa: PT018
+        return ((kernel - 1) * dilation + 1, stride, pad)
+    return None
 
 
 def chain(stages: Sequence[Stage], block: int) -> Layer:
     """One layer that does the work of several, each at most `block` rows at a time."""
+    last, count = stages[-1], len(stages)
     run = _Run(stages, block)
-    run.produce(len(stages) - 1, stages[-1].out_rows)
+    run.produce(count - 1, last.out_rows)
     steps = np.array(run.steps, dtype=np.int64)
-    reads = np.where(steps[:, 0] == 0, steps[:, 1] * stages[0].in_bytes, NOTHING)
-    is_last = steps[:, 0] == len(stages) - 1
-    written = np.maximum.accumulate(np.where(is_last, (steps[:, 4] + steps[:, 5]) * stages[-1].out_bytes, 0))
     params: dict[str, int | Constant | None] = {"steps": Constant(array=steps.astype(np.int16)), "count": len(steps)}
     end = 0
     for number, one in enumerate(stages):
         params[f"in_bytes_{number}"] = one.in_bytes
-        if number < len(stages) - 1:
+        if number < count - 1:
             params[f"buffer_{number}"] = end
             end += -(-run.rows[number] * one.out_bytes // 4) * 4
-    params |= {"out_bytes": stages[-1].out_bytes, "memory": end}
+    params |= {"out_bytes": last.out_bytes, "memory": end}
+    inputs = stages[0].layer.inputs[:1]
+    if last.is_binary:
+        place = int(last.layer.inputs[0].index == stages[-2].layer.outputs[0].index)
+        params["other_is_first"] = int(place == 0)
+        inputs = (*inputs, last.layer.inputs[place])
     for number, one in enumerate(stages):
         if one.layer.kernel in _PIXELS:
             params[f"row_pixels_{number}"] = one.layer.outputs[0].shape[2]
-        params |= {f"stage_{number}.{name}": value for name, value in one.layer.params.items()}
+        own = _of_one_row(one.layer) if one.is_binary else one.layer.params
+        params |= {f"stage_{number}.{name}": value for name, value in own.items()}
     return Layer(
-        name=f"by rows: {stages[0].layer.name} to {stages[-1].layer.name}",
+        name=f"by rows: {stages[0].layer.name} to {last.layer.name}",
         kernel="__".join([_PREFIX, *(one.layer.kernel for one in stages)]),
         params=params,
-        inputs=stages[0].layer.inputs,
-        outputs=stages[-1].layer.outputs,
+        inputs=inputs,
+        outputs=last.layer.outputs,
         scratch_bytes=end + max(one.layer.scratch_bytes for one in stages),
-        overlaps=(Overlap(input=0, distance=distance(written, reads)),),
+        overlaps=tuple(_overlaps(stages, steps)),
         macs=sum(one.layer.macs for one in stages),
     )
+
+
+def _overlaps(stages: Sequence[Stage], steps: NDArray[np.int64]) -> Iterator[Overlap]:
+    """Each step reads all of its rows before the next one writes."""
+    last = stages[-1]
+    is_last = steps[:, 0] == len(stages) - 1
+    written = np.maximum.accumulate(np.where(is_last, (steps[:, 4] + steps[:, 5]) * last.out_bytes, 0))
+    reads = np.where(steps[:, 0] == 0, steps[:, 1] * stages[0].in_bytes, NOTHING)
+    yield Overlap(input=0, distance=distance(written, reads))
+    if last.is_binary:  # the other image's rows are the output's, one step reads and writes them
+        own = [overlap.distance for overlap in last.layer.overlaps]
+        reads = np.where(is_last, steps[:, 4] * last.out_bytes, NOTHING)
+        if len(own) == len(last.layer.inputs):
+            yield Overlap(input=1, distance=max(*own, distance(written, reads)))
+
+
+def _of_one_row(layer: Layer) -> dict[str, int | Constant | None]:
+    """The fields of an addition of two images, for one of their rows."""
+    made = layer.outputs[0]
+    row = made.elements // made.shape[1]
+    if "shape" in layer.params:
+        return {**layer.params, "shape": Constant(array=np.array([1, 1, 1, row, *([0, 0, 0, 1] * 2)], np.int32))}
+    return {**layer.params, "elements": row}
 
 
 @dataclass
@@ -177,6 +224,8 @@ def chain_kernel(name: str, text_of: Callable[[str], str]) -> str:
     last = len(kernels) - 1
     fields = [f"  int32_t {', '.join(f'in_bytes_{number}' for number in range(last + 1))}, out_bytes, memory;"]
     fields += [f"  int32_t {', '.join(f'buffer_{number}' for number in range(last))};"]
+    fields += ["  int32_t other_is_first;"] if kernels[last] in _BINARY else []
+    other = ", const void *z" if kernels[last] in _BINARY else ""
     fields += [f"  int32_t row_pixels_{number};" for number, kernel in enumerate(kernels) if kernel in _PIXELS]
     fields += [f"  struct ek_{kernel} stage_{number};" for number, kernel in enumerate(kernels)]
     cases = [_case(number, kernel, last, _scratch(kernel, text_of)) for number, kernel in enumerate(kernels)]
@@ -191,14 +240,14 @@ def chain_kernel(name: str, text_of: Callable[[str], str]) -> str:
             "  int32_t count;",
             *fields,
             "};\n",
-            f"EK_SHARED void ek_{name}(const struct ek_{name} *p, const void *x, void *y, void *scratch) {{",
+            f"EK_SHARED void ek_{name}(const struct ek_{name} *p, const void *x{other}, void *y, void *scratch) {{",
             "  const int8_t *const in = (const int8_t *)x;",
             "  int8_t *const out = (int8_t *)y;",
             "  int8_t *const memory = (int8_t *)scratch;",
             f"  for (const int16_t *s = p->steps; s < p->steps + {_COLUMNS} * p->count; s += {_COLUMNS}) {{",
             "    switch (s[0]) {",
             *cases,
-            "    }\n  }\n}\n",
+            "      default:\n        break;\n    }\n  }\n}\n",
         ]
     )
 
@@ -215,6 +264,8 @@ def _case(number: int, kernel: str, last: int, scratch: str) -> str:
         source = f"memory + p->buffer_{number - 1} + s[1] * p->in_bytes_{number}"
     if number < last:
         target = f"memory + p->buffer_{number} + s[4] * p->in_bytes_{number + 1}"
+    if kernel in _BINARY:
+        return _addition(number, kernel, source, target)
     if kernel in _PIXELS:
         rows = f"        q.pixels = p->row_pixels_{number} * s[5];"
     else:
@@ -226,6 +277,17 @@ def _case(number: int, kernel: str, last: int, scratch: str) -> str:
         f"      case {number}: {{\n        struct ek_{kernel} q = p->stage_{number};\n{rows}\n"
         f"        ek_{kernel}(&q, (const void *)({source}), (void *)({target}){scratch});\n"
         "        break;\n      }"
+    )
+
+
+def _addition(number: int, kernel: str, source: str, target: str) -> str:
+    row = "i * p->out_bytes"
+    call = f"ek_{kernel}(&p->stage_{number}, p->other_is_first != 0 ? b : a, p->other_is_first != 0 ? a : b, to);"
+    return (
+        f"      case {number}:\n        for (int32_t i = 0; i < s[5]; ++i) {{\n"
+        f"          const void *const a = (const void *)({source} + {row});\n"
+        f"          const void *const b = (const void *)((const int8_t *)z + (s[4] + i) * p->out_bytes);\n"
+        f"          void *const to = (void *)({target} + {row});\n          {call}\n        }}\n        break;"
     )
 
 

@@ -12,6 +12,7 @@ from edgekit.mcu.layer import Core, Layer, View
 from edgekit.mcu.ops import lowerings
 from edgekit.mcu.order import reorder
 from edgekit.mcu.plan import Block, Plan, plan
+from edgekit.mcu.snapshots import settle
 from edgekit.mcu.storage import Storage, memory, resolve, share_in_place
 
 
@@ -66,7 +67,7 @@ def schedule(network: Network, core: Core) -> Schedule:
     Raises:
         UnsupportedError: as `lower`.
     """
-    layers, storage = resolve(network, lower(network, core))
+    layers, storage = resolve(network, settle(network, lower(network, core)))
     made = _place(layers, storage)
     if core.optimize == "ram" and (fused := fuse(layers, storage)) != layers:
         made = min(made, _place(fused, storage), key=lambda one: one.plan.size_bytes)

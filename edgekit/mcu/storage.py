@@ -111,7 +111,7 @@ def _copy(constant: Value) -> Layer:
 def memory(layers: Sequence[Layer], storage: Storage) -> Memory:
     """Blocks and overlaps of layers that run in this order."""
     lives = _lifetimes(layers, storage)
-    blocks = []
+    blocks: list[Block] = []
     place: dict[int, int] = {}
     for index, (value, first, last) in lives.items():
         place[index] = len(blocks)

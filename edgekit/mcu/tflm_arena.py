@@ -40,7 +40,7 @@ def measure(model: str) -> dict[str, Any]:
     if not _succeeds(run, _LARGEST):
         raise UnsupportedError(
             f"tflite-micro does not take {Path(model).name}",
-            hint="quantize it: edgekit compile MODEL --target cortex_m4",
+            hint="quantize it: edgekit compile MODEL --target TARGET",
         )
     return {
         "arena_bytes": _smallest(run),

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from edgekit.core.measurement import Measurement, Provenance
-from edgekit.report import _compression, _gpu, _mcu, _plots, _variants, _wording, memory_plan
+from edgekit.report import _compression, _gpu, _mcu, _npu, _plots, _variants, _wording, memory_plan
 from edgekit.report._document import Part, printable
 from edgekit.report._metric import metric_of, score_row
 from edgekit.report._page import Facts, ReportPage, Row, Section
@@ -32,6 +32,7 @@ def build_page(document: Mapping[str, Any], measurement: Measurement | None = No
         _budgets(part),
         _gpu.section(part),
         _mcu.section(part),
+        _npu.section(part),
         memory_plan.section(part),
         *_compression.sections(part),
         *_variants.sections(part),

@@ -9,7 +9,7 @@ from edgekit.report._document import Part
 from edgekit.report._page import MemoryBlock, MemoryPlot, Row, Section, Table
 
 TITLE = "Working memory over time"
-_BAR = 20
+_BAR, _LAYER = 16, 32  # columns of the table
 _WIDTH, _HEIGHT = 420.0, 230.0
 _LEFT, _TOP, _FOOT = 58.0, 16.0, 40.0
 _LABEL_HEIGHT, _SIGN = 13.0, 6.6  # of a label in a block, and of each of its letters
@@ -53,7 +53,7 @@ def steps_table(memory: Part) -> Table:
     rows = tuple(
         (
             str(number),
-            _name(step),
+            _name(step, _LAYER),
             f"{need:,}",
             "█" * max(1, round(_BAR * need / most)) + (" peak" if number == memory["peak_step"].count() else ""),
         )
@@ -133,8 +133,8 @@ def _blocks(memory: Part) -> tuple[MemoryBlock, ...]:
     return tuple(sorted(found, key=lambda block: -block.size_bytes * (block.last - block.first + 1)))
 
 
-def _name(step: Part) -> str:
-    return step["name"].text(40) or "a layer"
+def _name(step: Part, limit: int = 60) -> str:
+    return step["name"].text(limit) or "a layer"
 
 
 def _described(block: MemoryBlock) -> str:

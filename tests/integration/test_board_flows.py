@@ -139,7 +139,7 @@ def test_emulator_that_dies_is_told(deployed: dict[str, Any], tmp_path: Path, mo
     monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
     entry = Inventory.find(tmp_path).get("qemu://cortex_m4")
 
-    with connect(entry) as device, pytest.raises(DeviceError, match="ended with status 3"):
+    with connect(entry) as device, pytest.raises(DeviceError, match="exit status 3"):
         device.infer([np.zeros((1, 8, 8, 1), np.int8)])
 
 

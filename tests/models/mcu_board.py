@@ -19,6 +19,7 @@ _FREESTANDING = ("-ffreestanding", "-nostdlib", "-Wl,-e,0", "-Wl,-Ttext=0x10000"
 _SPAN = 128 << 20
 _STACK, _RETURN, _ARENA = 0x6000000, 0x7000000, 0x5000000
 _GUARD = 64
+_AROUND = bytes(range(_GUARD))
 _LIBC = """
 void *memcpy(void *to, const void *from, unsigned long count);
 void *memcpy(void *to, const void *from, unsigned long count) {
@@ -42,10 +43,12 @@ def ask_board(questions: Sequence[Question], libraries: Sequence[Library], folde
     elf = _build(libraries, folder)
     core = _core(elf)
     symbols = _symbols(elf)
-    return [
-        [_ask(core, symbols[f"{library.name}_invoke"], question, library, call) for call in question.calls]
-        for question, library in zip(questions, libraries, strict=True)
-    ]
+    answers = []
+    for question, library in zip(questions, libraries, strict=True):
+        _begin(core, symbols[f"{library.name}_reset"], library)
+        address = symbols[f"{library.name}_invoke"]
+        answers.append([_ask(core, address, question, library, call) for call in question.calls])
+    return answers
 
 
 def _build(libraries: Sequence[Library], folder: Path) -> Path:
@@ -76,21 +79,29 @@ def _core(elf: Path) -> Any:
     return core
 
 
-def _ask(core: Any, address: int, question: Question, library: Library, call: Sequence[Any]) -> list[Any]:
+def _begin(core: Any, address: int, library: Library) -> None:
+    """An arena of rubbish between guards, then the library's reset."""
+    core.mem_write(_ARENA - _GUARD, _AROUND + b"\x5a" * library.schedule.plan.size_bytes + _AROUND)
+    _call(core, address)
+
+
+def _call(core: Any, address: int) -> None:
     from unicorn.arm_const import UC_ARM_REG_LR, UC_ARM_REG_R0, UC_ARM_REG_SP
 
-    network, plan = read_network(parse_model(question.model)), library.schedule
-    size = plan.plan.size_bytes
-    around = bytes(range(_GUARD))
-    core.mem_write(_ARENA - _GUARD, around + b"\x5a" * size + around)
-    for value, given in zip(network.inputs, call, strict=True):
-        core.mem_write(_ARENA + plan.offset(value), np.ascontiguousarray(given).tobytes())
     core.reg_write(UC_ARM_REG_SP, _STACK)
     core.reg_write(UC_ARM_REG_LR, _RETURN | 1)
     core.reg_write(UC_ARM_REG_R0, _ARENA)
     core.emu_start(address | 1, _RETURN)
+
+
+def _ask(core: Any, address: int, question: Question, library: Library, call: Sequence[Any]) -> list[Any]:
+    network, plan = read_network(parse_model(question.model)), library.schedule
+    size = plan.plan.size_bytes
+    for value, given in zip(network.inputs, call, strict=True):
+        core.mem_write(_ARENA + plan.offset(value), np.ascontiguousarray(given).tobytes())
+    _call(core, address)
     for guard in (_ARENA - _GUARD, _ARENA + size):
-        if bytes(core.mem_read(guard, _GUARD)) != around:
+        if bytes(core.mem_read(guard, _GUARD)) != _AROUND:
             raise RuntimeError(f"{question.name} writes outside of its arena of {size} bytes")
     return [
         np.frombuffer(bytes(core.mem_read(_ARENA + plan.offset(value), value.size_bytes)), value.dtype).reshape(

@@ -20,7 +20,7 @@ _SCRIPT = """
 MEMORY { BOOT : ORIGIN = 0, LENGTH = 512K  DDR : ORIGIN = 0x60000000, LENGTH = 64M }
 SECTIONS {
   .vectors : { KEEP(*(.vectors)) *startup*(.text .text.*) } > BOOT
-  .text : { *(.text .text.* .rodata .rodata.*) } > DDR
+  .text : { *(.text .text.* .rodata .rodata.*) . = ALIGN(4); } > DDR
   .data : { __data_begin = .; *(.data .data.*) . = ALIGN(4); __data_end = .; } > DDR
   .bss (NOLOAD) : { __bss_begin = .; *(.bss .bss.* COMMON) . = ALIGN(4); __bss_end = .; } > DDR
   .stack (NOLOAD) : { . = . + 64K; . = ALIGN(8); __stack_top = .; } > DDR
@@ -32,14 +32,14 @@ _FAULTS = {74: "a model writes outside of its arena", 75: "an arena is too large
 
 
 def ask_helium(
-    questions: Sequence[Question], libraries: Sequence[Library], folder: Path, *, compiler: Toolchain, optimize: str
+    questions: Sequence[Question], libraries: Sequence[Library], folder: Path, *, compiler: Toolchain
 ) -> Answers:
     """Outputs of an emulated Cortex-M55; `libraries` are the questions' models, each under its own name.
 
     Raises:
         RuntimeError: the compiler complains, the core faults, or a model writes outside of its arena.
     """
-    elf = _build(libraries, folder, compiler, compiler.flags(board("cortex_m55"), optimize))
+    elf = _build(libraries, folder, compiler, compiler.flags(board("cortex_m55"), "speed"))
     (folder / "requests").write_bytes(b"".join(call_stream(place, one) for place, one in enumerate(questions)))
     (folder / "answers").write_bytes(b"")
     ran = subprocess.run(
@@ -58,7 +58,7 @@ def _build(libraries: Sequence[Library], folder: Path, compiler: Toolchain, flag
         end.write(main)
     script.write_text(_SCRIPT, encoding="utf-8")
     own = folder / "cases.o"
-    _run([*compiler.command, *flags, *WARNINGS, "-ffreestanding", f"-I{_AGENT}", "-c", source, "-o", own])
+    _run([*compiler.command, *flags, *WARNINGS, "-ffreestanding", "-g0", f"-I{_AGENT}", "-c", source, "-o", own])
     agent = [_AGENT / f"{name}.c" for name in ("startup", "semihosting", "memory")]
     library = "-lgcc" if compiler.name == "gcc" else "-lcompiler_rt"
     _run([*compiler.command, *flags, *_FREESTANDING, "-T", script, own, *agent, library, "-o", elf])

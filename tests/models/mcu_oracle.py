@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,7 @@ def _compiled(question: Question, core: Core, name: str) -> Library:
         raise
 
 
+@cache
 def _kernel(stem: str) -> str:
     return re.sub(r"/\* needs: [a-z0-9_ ]+ \*/\n", "", kernel_text(stem))
 

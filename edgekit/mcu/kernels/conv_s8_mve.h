@@ -21,7 +21,8 @@ EK_INLINE void ek_keep_row_mve(const struct ek_conv_s8_mve *p, const int8_t *x, 
 }
 
 /* The window whose first row is `row` and which begins `begin` bytes into its rows. */
-EK_INLINE void ek_gather_mve(const struct ek_conv_s8_mve *p, const int8_t *kept, int32_t row, int32_t begin, int8_t *to) {
+EK_INLINE void ek_gather_mve(const struct ek_conv_s8_mve *p, const int8_t *kept, int32_t row, int32_t begin,
+                             int8_t *to) {
   const struct ek_window *const w = &p->window;
   int32_t place = row % p->rows;
   for (int32_t i = 0; i < w->kernel_h; ++i) {

@@ -89,12 +89,12 @@ EK_SHARED void ek_weave_mve(int8_t *to, const struct ek_rows_mve *rows, int32_t 
 /* Columns [begin, begin + columns) of the image's rows, with padding where there are none. */
 EK_INLINE void ek_keep_block_mve(const struct ek_depthwise_strided_s8_mve *p, const struct ek_rows_mve *rows,
                                  int8_t *kept, int32_t begin, int32_t columns) {
-  const int32_t word = 4 * p->depthwise.channels, in_w = p->window.in_w;
+  const int32_t channels = p->depthwise.channels, word = 4 * channels, in_w = p->window.in_w;
   const int32_t left = begin >= 0 ? 0 : (-begin < columns ? -begin : columns);
   const int32_t inside = in_w - begin < columns ? in_w - begin : columns;
   const int32_t right = inside > left ? inside : left;
   ek_fill_mve(kept, left * word, p->depthwise.padding);
-  ek_weave_mve(kept + left * word, rows, (begin + left) * p->depthwise.channels, (right - left) * p->depthwise.channels);
+  ek_weave_mve(kept + left * word, rows, (begin + left) * channels, (right - left) * channels);
   ek_fill_mve(kept + right * word, (columns - right) * word, p->depthwise.padding);
 }
 

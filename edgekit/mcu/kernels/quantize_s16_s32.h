@@ -6,6 +6,7 @@ struct ek_quantize_s16_s32 {
 
 EK_KERNEL void ek_quantize_s16_s32(const struct ek_quantize_s16_s32 *p, const int16_t *x, int32_t *y) {
   for (int32_t i = 0; i < p->size; ++i) {
-    y[i] = ek_scale(x[i] - p->zero, p->multiplier, p->shift) + p->zero_point;
+    const uint32_t scaled = (uint32_t)ek_scale(x[i] - p->zero, p->multiplier, p->shift);
+    y[i] = (int32_t)(scaled + (uint32_t)p->zero_point);
   }
 }

@@ -1,7 +1,7 @@
 #include <arm_mve.h>
 
-/* Four times x * multiplier * 2^(shift - 31) with double rounding, shift <= 0. VRSHL rounds halves up; without `ties` no
-   half below zero is set right, for results that are clamped to what 0 gives or more. */
+/* Four times x * multiplier * 2^(shift - 31) with double rounding, shift <= 0. VRSHL rounds halves up; `ties` sets those
+   below zero right, which results that are clamped to what 0 gives or more do not need. */
 EK_INLINE int32x4_t ek_scale_mve(int32x4_t x, int32x4_t multiplier, int32x4_t shift, bool ties) {
   x = vqrdmulhq_s32(x, multiplier);
   if (ties) {

@@ -12,8 +12,8 @@ struct ek_svdf_s8 {
 };
 
 /* Takes the new answer of a filter into its state; gives the weighed sum over the state.
-   As in TFLite, a zero point is added after the clamp, and the sum wraps round. */
-EK_INLINE int32_t ek_svdf_s8_filter(const struct ek_svdf_s8 *p, const int8_t *x, int32_t filter, int8_t *state) {
+   As in TFLite, a zero point is added after the clamp, and sums wrap round. */
+EK_INLINE uint32_t ek_svdf_s8_filter(const struct ek_svdf_s8 *p, const int8_t *x, int32_t filter, int8_t *state) {
   const int8_t *w = p->feature_weights + filter * p->inputs;
   int32_t sum = p->feature_bias[filter];
   for (int32_t i = 0; i < p->inputs; ++i) {
@@ -24,9 +24,9 @@ EK_INLINE int32_t ek_svdf_s8_filter(const struct ek_svdf_s8 *p, const int8_t *x,
     state[m - 1] = state[m];
   }
   state[p->memory - 1] = (int8_t)(uint8_t)(answer + p->state_zero_point);
-  int32_t weighed = 0;
+  uint32_t weighed = 0;
   for (int32_t m = 0; m < p->memory; ++m) {
-    weighed += p->time_weights[filter * p->memory + m] * (state[m] - p->state_zero_point);
+    weighed += (uint32_t)(p->time_weights[filter * p->memory + m] * (state[m] - p->state_zero_point));
   }
   return weighed;
 }
@@ -34,12 +34,12 @@ EK_INLINE int32_t ek_svdf_s8_filter(const struct ek_svdf_s8 *p, const int8_t *x,
 EK_KERNEL void ek_svdf_s8(const struct ek_svdf_s8 *p, const int8_t *x, int8_t *y, int8_t *state) {
   for (int32_t b = 0; b < p->batches; ++b) {
     for (int32_t u = 0; u < p->units; ++u) {
-      int32_t sum = p->bias[u];
+      uint32_t sum = (uint32_t)p->bias[u];
       for (int32_t r = 0; r < p->rank; ++r) {
         sum += ek_svdf_s8_filter(p, x, u * p->rank + r, state);
         state += p->memory;
       }
-      *y++ = (int8_t)ek_clamp(ek_scale(sum, p->multiplier, p->shift) + p->zero_point, -128, 127);
+      *y++ = (int8_t)ek_clamp(ek_scale((int32_t)sum, p->multiplier, p->shift) + p->zero_point, -128, 127);
     }
     x += p->inputs;
   }

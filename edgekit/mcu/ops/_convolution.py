@@ -112,12 +112,15 @@ class Sums:
             given = node.constant(self.bias_place).astype(np.int64).ravel()
         if len(given) != outputs:
             raise node.refuse(f"has {outputs} outputs and {len(given)} biases")
-        limit = 255 if self.given.dtype == "int8" else 2**15
-        most = np.max(np.abs(given) + limit * np.abs(self.weights.astype(np.int64)).sum(axis=1), initial=0)
         bits = 47 if self.wide else 31
-        if most >= 2**bits:
-            raise node.refuse(f"may sum up to {most}, more than {bits} bits hold")
+        if self._largest_sum(given) >= 2**bits:
+            raise node.refuse(f"may sum up to {self._largest_sum(given)}, more than {bits} bits hold")
         return given.astype(np.int32 if self.given.dtype == "int8" else np.int64)
+
+    def _largest_sum(self, bias: NDArray[Any]) -> int:
+        """What no sum exceeds in magnitude, the zero point in the bias or not."""
+        most = 255 if self.given.dtype == "int8" else 2**15
+        return int(np.max(np.abs(bias) + most * np.abs(self.weights.astype(np.int64)).sum(axis=1), initial=0))
 
     def folded_bias(self, weights: NDArray[np.int8] | None = None) -> NDArray[Any]:
         """As `bias`, with the input's zero point in it, so that kernels multiply raw inputs.
@@ -138,7 +141,8 @@ class Sums:
             raise self.node.refuse(f"has {outputs} outputs and {len(factors)} scales")
         multipliers, shifts = quantize_multipliers(np.broadcast_to(factors, (outputs,)))
         if self.given.dtype == "int8":
-            return {"multipliers": Constant(array=multipliers), "shifts": Constant(array=shifts)}
+            small = shifts.size > 0 and shifts.max() < 0 and self._largest_sum(self.bias().astype(np.int64)) < 2**30
+            return {"multipliers": Constant(array=multipliers), "shifts": Constant(array=shifts), "small": int(small)}
         if self.wide:  # MultiplyByQuantizedMultiplier of 64 bits
             if shifts.max(initial=0) > _MOST_LEFT_SHIFT:
                 raise self.node.refuse(f"scales its sums by {factors.max()}")

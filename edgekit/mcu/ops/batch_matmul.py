@@ -13,6 +13,7 @@ from edgekit.mcu.ops._base import Lower
 from edgekit.mcu.ops._strided import dense
 
 _BATCH_AXES = 3
+_DEPTH_LIMIT = (2**31 - 1) // 255**2
 _KERNELS = {"int8": "batch_matmul_s8", "int16": "batch_matmul_s16"}
 
 
@@ -27,6 +28,8 @@ def _batch_matmul(node: Node, _core: Core) -> Sequence[Lowered]:
     counts = _batches(a.shape), _batches(b.shape)
     sizes = tuple(max(one, other) for one, other in zip(*counts, strict=True))
     broadcasts = all(own in (size, 1) for count in counts for own, size in zip(count, sizes, strict=True))
+    if depth > _DEPTH_LIMIT:
+        raise node.refuse(f"sums {depth} products; 31 bits hold {_DEPTH_LIMIT}")
     if depth != other_depth or not broadcasts or made.elements != int(np.prod(sizes)) * rows * columns:
         raise node.refuse(f"multiplies {list(a.shape)} by {list(b.shape)} to {list(made.shape)}")
     pitches = [

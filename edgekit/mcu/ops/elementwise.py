@@ -15,12 +15,14 @@ from edgekit.mcu.layer import Constant, Core, Layer, Lowered
 from edgekit.mcu.ops._activation import activation_range
 from edgekit.mcu.ops._base import Lower
 from edgekit.mcu.ops._broadcast import broadcast, in_place
+from edgekit.mcu.ops._dsp import elementwise as dsp
 from edgekit.mcu.ops._lookup import LIMITS
 from edgekit.mcu.ops._mve import elementwise as mve
 
 _KERNEL_TYPES = {"int8": "s8", "int16": "s16"}
 _LEFT_SHIFT = {"int8": 20, "int16": 15}
 _DIV_LIMIT = 2.0**22
+_MUL_LIMIT = 2.0**14
 Params = dict[str, int | Constant | None]
 
 
@@ -77,7 +79,7 @@ def _add(node: Node, core: Core) -> Sequence[Lowered]:
             }
         ),
     )
-    return [(core.mve and mve.add(layer)) or layer]
+    return [(core.mve and mve.add(layer)) or (core.dsp and dsp.add(layer)) or layer]
 
 
 def _nested(params: Params) -> Params:
@@ -118,6 +120,8 @@ def _squared_difference(node: Node, _core: Core) -> Sequence[Lowered]:
 def _mul(node: Node, _core: Core) -> Sequence[Lowered]:
     kind = _types(node, "int8", "int16")
     factor = node.input(0).scale * node.input(1).scale / node.output.scale
+    if factor >= _MUL_LIMIT:
+        raise node.refuse(f"scales its product by {factor:.3g}; the kernel takes less than {_MUL_LIMIT:.3g}")
     return _layer(node, f"mul_{_KERNEL_TYPES[kind]}", _nested(_product(node, factor)))
 
 

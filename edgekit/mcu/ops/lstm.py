@@ -26,7 +26,7 @@ _KERNELS = {"int8": "lstm_s8", "int16": "lstm_s16"}
 Params = dict[str, int | Constant | None]
 
 
-def _lstm(node: Node, _core: Core) -> Sequence[Lowered]:
+def _lstm(node: Node, core: Core) -> Sequence[Lowered]:
     given, made, hidden, cell = node.input(0), node.output, node.input(_HIDDEN), node.input(_CELL)
     _check(node, given, made, hidden, cell)
     time_major = node.options.flag(3)
@@ -35,24 +35,29 @@ def _lstm(node: Node, _core: Core) -> Sequence[Lowered]:
     return [
         Layer(
             name=f"{node.place} {node.op}",
-            kernel=_KERNELS[given.dtype],
-            params={
+            kernel=_KERNELS[given.dtype] + ("_dsp" if core.dsp and given.dtype == "int8" else ""),
+            params=_nested(
                 **_gates(node),
                 **_curves(node, cell),
                 **_products(node, cell),
-                "batches": batches,
-                "steps": steps,
-                "inputs": inputs,
-                "cells": cells,
-                "batch_pitch": 1 if time_major else steps,
-                "step_pitch": batches if time_major else 1,
-                "zero_point": hidden.zero_point,
-            },
+                batches=batches,
+                steps=steps,
+                inputs=inputs,
+                cells=cells,
+                batch_pitch=1 if time_major else steps,
+                step_pitch=batches if time_major else 1,
+                zero_point=hidden.zero_point,
+            ),
             inputs=(given,),
             outputs=(made, hidden, cell),
             macs=4 * batches * steps * cells * (inputs + cells),
         )
     ]
+
+
+def _nested(**params: int | Constant | None) -> Params:
+    """As the fields of a struct named `run`."""
+    return {f"run.{name}": value for name, value in params.items()}
 
 
 def _check(node: Node, given: Value, made: Value, hidden: Value, cell: Value) -> None:
@@ -75,21 +80,22 @@ def _gates(node: Node) -> Params:
     given, hidden = node.input(0), node.input(_HIDDEN)
     wide = given.dtype == "int16"
     matrices: list[list[np.ndarray[tuple[int, ...], np.dtype[np.int8]]]] = [[], []]
-    biases, scales = [], []
+    biases: list[list[np.ndarray[tuple[int, ...], np.dtype[np.int64]]]] = [[], []]
+    scales = []
     for gate in _GATES:
         for side, (first, source) in enumerate(((_INPUT_WEIGHTS, given), (_RECURRENT_WEIGHTS, hidden))):
             weights, value = node.constant(first + gate), node.input(first + gate)
             if weights.dtype != np.int8 or len(value.scales) != 1 or value.zero_point:
                 raise node.refuse(f"has the weights {value.name!r}, not int8 with one scale")
             bias = node.constant(_BIASES + gate).astype(np.int64) if side == 0 else np.int64(0)
-            biases.append(bias - source.zero_point * weights.astype(np.int64).sum(axis=1))
+            biases[side].append(bias - source.zero_point * weights.astype(np.int64).sum(axis=1))
             factor = float(np.float32(source.scale) * np.float32(value.scale)) / _GATE_SCALE
             scales.append(wide_multiplier(factor) if wide else quantize_multiplier(factor))
             matrices[side].append(weights)
     return {
         "input_weights": Constant(array=np.stack(matrices[0], axis=1)),
         "recurrent_weights": Constant(array=np.stack(matrices[1], axis=1)),
-        "biases": Constant(array=np.stack(biases, axis=1).astype(np.int64 if wide else np.int32)),
+        "biases": Constant(array=np.stack(biases[0] + biases[1], axis=1).astype(np.int64 if wide else np.int32)),
         "scales": Constant(array=np.array(scales, dtype=np.int32)),
     }
 

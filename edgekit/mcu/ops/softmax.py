@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _DIFFERENCE_BITS = 5
-_SUM_LIMIT = 2**12 - 1
+_SUM_LIMIT, _INT16_SUM_LIMIT = 2**12 - 1, 2**16
 _OUTPUTS = {"int8": (-128, 1 / 256), "int16": (-32768, 1 / 65536)}
 
 
@@ -60,6 +60,8 @@ def _of_int16(node: Node) -> Sequence[Lowered]:
     given, made = node.input(0), node.output
     if made.zero_point or not math.isclose(made.scale, 2.0**-15, rel_tol=1e-3):
         raise node.refuse(f"has the output scale {made.scale} and zero point {made.zero_point}")
+    if given.shape[-1] > _INT16_SUM_LIMIT:
+        raise node.refuse(f"sums {given.shape[-1]} values; the sum has room for {_INT16_SUM_LIMIT}")
     multiplier, shift = quantize_multiplier(given.scale * node.options.number(0) / (10 / 65535))
     return [
         Layer(

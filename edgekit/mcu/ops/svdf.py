@@ -64,8 +64,8 @@ def _check(node: Node) -> None:
     batches = given.elements // features.shape[1]
     if rank < 1 or filters % rank or times.shape[0] != filters or state.elements != batches * times.size:
         raise node.refuse(f"has {filters} filters of rank {rank} and a state {list(state.shape)}")
-    if node.input(1).zero_point or node.input(2).zero_point:
-        raise node.refuse("has weights with a zero point")
+    if node.input(1).zero_point or node.input(2).zero_point or (state.dtype == "int16" and state.zero_point):
+        raise node.refuse("has weights or an int16 state with a zero point")
 
 
 LOWERINGS: Mapping[str, Lower] = {"SVDF": _svdf}

@@ -198,7 +198,15 @@ def test_stack_that_overflows_faults(invoking: Callable[..., Path]):
 
 
 def test_file_that_is_not_there_is_told_of(tmp_path: Path):
-    with Session(tmp_path / "image.elf", "mps2-an386") as session, pytest.raises(BoardError, match="Could not load"):
+    with pytest.raises(BoardError, match="No such file"):
+        Session(tmp_path / "image.elf", "mps2-an386")
+
+
+def test_file_that_is_no_program_is_told_of(tmp_path: Path):
+    path = tmp_path / "image.elf"
+    path.write_bytes(b"no program")
+
+    with Session(path, "mps2-an386", timeout_s=5.0) as session, pytest.raises(BoardError):
         session.hello()
 
 

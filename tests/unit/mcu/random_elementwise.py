@@ -48,6 +48,8 @@ def _scaled(spec: Spec, scale: float) -> Spec:
 def _sum(rng: Rng, *, op: str, dtype: str) -> bytes:
     a_shape, b_shape, shape = _shapes(rng)
     a, b, y = (random_spec(rng, one, dtype=dtype) for one in (a_shape, b_shape, shape))
+    if rng.random() < 0.4:  # powers of two apart, so that many results end in a half
+        b, y = (_scaled(one, a.scales[0] * 2.0 ** rng.integers(-2, 4)) for one in (b, y))
     table = options(f"{op.capitalize()}Options", fusedActivationFunction=_activation(rng), potScaleInt16=False)
     return one(op, [a, _perhaps_constant(rng, b)], y, table)
 

@@ -41,6 +41,23 @@ def chain(rng: np.random.Generator) -> bytes:
     return build(ops)
 
 
+def residual(rng: np.random.Generator) -> bytes:
+    """A block that adds its input to what it computes: the addition is the end of a chain."""
+    x = _like((1, int(rng.integers(6, 16)), int(rng.integers(2, 6)), int(rng.integers(2, 9))))
+    ops: list[Op] = []
+    last = x
+    for outputs in (int(rng.integers(2, 12)), x.shape[3]):
+        kind = "depthwise" if outputs == last.shape[3] and rng.random() < 0.5 else "conv"
+        ops.append(_weighted(rng, kind, last, outputs, (3, 3), last.shape[1:3], {"strideH": 1, "strideW": 1}))
+        last = ops[-1].outputs[0]
+    pair = [x, last] if rng.random() < 0.5 else [last, x]
+    ops.append(Op(name="ADD", inputs=pair, outputs=[_like(x.shape)], options=options("AddOptions")))
+    ops.append(_layer(rng, ops[-1].outputs[0], [x], kinds=("conv", "pool", "relu")))
+    if rng.random() < 0.3:  # the block's input is needed afterwards
+        ops.append(_layer(rng, x, [x], kinds=("conv", "relu")))
+    return build(ops)
+
+
 def _layer(
     rng: np.random.Generator,
     x: Spec,
@@ -67,18 +84,30 @@ def _layer(
         return Op(name="MAX_POOL_2D", inputs=[x], outputs=[y], options=options("Pool2DOptions", **fields))
     fields |= {"dilationHFactor": dilation[0], "dilationWFactor": dilation[1]}
     channels = int(rng.integers(1, widest + 1)) if kind == "conv" else x.shape[3]
-    shape = (channels if kind == "conv" else 1, *kernel, x.shape[3])
-    weights = constant(rng.integers(-127, 128, shape), dtype="int8", scales=[0.01])
-    bias = constant(rng.integers(-500, 500, channels), dtype="int32", scales=[x.scales[0] * 0.01])
-    table = (
-        options("Conv2DOptions", **fields)
-        if kind == "conv"
-        else options("DepthwiseConv2DOptions", **fields, depthMultiplier=1)
+    return _weighted(rng, kind, x, channels, kernel, size, fields)
+
+
+def _weighted(
+    rng: np.random.Generator,
+    kind: str,
+    x: Spec,
+    outputs: int,
+    kernel: tuple[int, ...],
+    size: tuple[int, ...],
+    fields: dict[str, int],
+) -> Op:
+    is_conv = kind == "conv"
+    weights = constant(
+        rng.integers(-127, 128, (outputs if is_conv else 1, *kernel, x.shape[3])), dtype="int8", scales=[0.01]
     )
+    bias = constant(rng.integers(-500, 500, outputs), dtype="int32", scales=[x.scales[0] * 0.01])
+    table = options("Conv2DOptions", **fields)
+    if not is_conv:
+        table = options("DepthwiseConv2DOptions", **fields, depthMultiplier=1)
     return Op(
-        name="CONV_2D" if kind == "conv" else "DEPTHWISE_CONV_2D",
+        name="CONV_2D" if is_conv else "DEPTHWISE_CONV_2D",
         inputs=[x, weights, bias],
-        outputs=[_like((1, *size, channels))],
+        outputs=[_like((1, *size, outputs))],
         options=table,
         version=3,
     )
@@ -100,4 +129,4 @@ def _like(shape: tuple[int, ...]) -> Spec:
     return Spec(shape=shape, scales=(0.05,), zero_points=(-3,))
 
 
-GENERATORS = {"chain": chain, "graph": graph}
+GENERATORS = {"chain": chain, "graph": graph, "residual": residual}

@@ -101,6 +101,22 @@ def _stream(rng: Rng, *, begins_at_zero: bool) -> bytes:
     return with_graph(main, build([_handle(own), _assign(own, first)], inputs=[own], outputs=[own]))
 
 
+def _delay(rng: Rng) -> bytes:
+    """What was kept is used only after it was replaced."""
+    x = random_spec(rng, (1, int(rng.integers(1, 20))))
+    old, shaped, y = (replace(x) for _ in range(3))
+    handle = Spec(shape=(), dtype="resource")
+    ops = [
+        _handle(handle),
+        Op(name="READ_VARIABLE", inputs=[handle], outputs=[old], options=options("ReadVariableOptions")),
+        Op(name="RESHAPE", inputs=[old, constant(np.array(x.shape), dtype="int32")], outputs=[shaped]),
+        _assign(handle, x),
+        Op(name="MAXIMUM", inputs=[shaped, x], outputs=[y], options=options("MaximumMinimumOptions")),
+    ]
+    outputs = [y, shaped] if rng.random() < 0.5 else [y]
+    return build(ops, inputs=[x], outputs=outputs)
+
+
 def _handle(handle: Spec) -> Op:
     return Op(name="VAR_HANDLE", inputs=[], outputs=[handle], options=_named("state"))
 
@@ -118,6 +134,7 @@ GENERATORS: dict[str, Callable[[Rng], Drawn | bytes]] = {
     "lstm int16": partial(_lstm, dtype="int16"),
     "svdf": partial(_svdf, state="int8"),
     "svdf int16 state": partial(_svdf, state="int16"),
+    "variable used late": _delay,
     "variable": partial(_stream, begins_at_zero=True),
     "variable with initial value": partial(_stream, begins_at_zero=False),
 }

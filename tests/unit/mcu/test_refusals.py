@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edgekit.core.errors import UnsupportedError
 from edgekit.mcu.layer import Core
+from edgekit.mcu.ops import lowerings
 from tests.models.mcu_models import Op, Spec, build, constant, one, options
 from tests.models.mcu_oracle import compile_model
 
@@ -24,6 +27,13 @@ def _refusal(model: bytes) -> UnsupportedError:
     assert caught.value.exit_code == 14
     assert caught.value.hint
     return caught.value
+
+
+def test_the_guide_names_every_operator() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "guide" / "microcontrollers.md").read_text(encoding="utf-8")
+    computed = guide.split("## What is computed")[1].split("## What is refused")[0]
+
+    assert [name for name in lowerings() if not re.search(rf"\b{name}\b", computed)] == []
 
 
 def test_a_float_layer_is_refused() -> None:

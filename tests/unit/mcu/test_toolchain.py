@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from edgekit.core.firmware import MACHINES
 from edgekit.mcu import toolchain
 from edgekit.mcu.link import STACK_BYTES, build_image, flash_content
 from edgekit.mcu.toolchain import find_toolchain
+from tests.conftest import ROOT
 from tests.models.boards import CORES, board, dense_model, image_for, library_for, need_board_tools
 
 pytestmark = pytest.mark.boards
@@ -136,3 +138,24 @@ def test_both_compilers_know_the_core(target: str):
     assert any(flag.startswith(f"-mcpu={known.core.replace('-', '_')}") for flag in flags["zig"])
     assert ("-mfloat-abi=hard" in flags["gcc"]) == (known.fpu != "none")
     assert ("thumb-freestanding-eabihf" in flags["zig"]) == (known.fpu != "none")
+
+
+@pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m4"])
+def test_harness_is_free_of_warnings(tmp_path: Path, core: str):
+    library = library_for(dense_model(), board())
+    for name, text in library.files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    warnings = ["-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Werror", "-std=c99", "-ffreestanding"]
+    command = [*find_toolchain("gcc").command, f"-mcpu={core}", "-mthumb", "-O2", *warnings, f"-I{tmp_path}", "-c"]
+
+    said = [
+        subprocess.run(
+            [*command, "-DEDGEKIT_UART_BASE=0x40004000U", source, "-o", tmp_path / "object.o"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        ).stderr
+        for source in sorted((ROOT / "device_agents" / "mcu").glob("*.c"))
+    ]
+
+    assert said == [""] * 7

@@ -43,12 +43,11 @@ def windows(portable: Layer, slide: Window, product: Dense, padding: int, limits
         return replace(faster, kernel="pointwise_s8_dsp", params=fields, scratch_bytes=4 * depth)
     if slide.batches > 1:
         return portable
-    span = slide.kernel[1] * channels
     return replace(
         faster,
         kernel="conv_s8_dsp",
         params={**packed, **slide.fields(), "channels": channels, "padding": padding},
-        scratch_bytes=4 * depth + 2 * (depth if span % 4 else span),
+        scratch_bytes=6 * depth,
     )
 
 

@@ -34,6 +34,7 @@ def depthwise(portable: Layer, slide: Window) -> Layer:
         return portable
     out_h, out_w = slide.output
     strip = -(-out_h // -(-out_h // _MOST_ROWS[stride]))
+    tile = _tile(out_w, stride)
     starts = np.arange(0, out_h, strip)
     written = np.minimum(starts + strip, out_h) * (out_w * channels)
     lowest = np.maximum(starts * stride - slide.padding[0], 0) * (slide.input[1] * channels)
@@ -51,28 +52,33 @@ def depthwise(portable: Layer, slide: Window) -> Layer:
             "pad_h": slide.padding[0],
             "pad_w": slide.padding[1],
             "strip": strip,
+            "tile": tile,
             "rectified": int(zero_point == RECTIFIED),
             "padding": padding,
             "low": low,
             "high": high,
         },
         scratch_bytes=((strip - 1) * stride + 3) * _ROW_BYTES,
-        overlaps=() if stride == 1 else (Overlap(input=0, distance=int(np.max(written - lowest))),),
-        in_place=stride == 1 and slide.input == slide.output,
+        overlaps=() if stride == 1 or tile < out_w else (Overlap(input=0, distance=int(np.max(written - lowest))),),
+        in_place=stride == 1 and slide.input == slide.output and tile == out_w,
     )
 
 
 def _is_taken(portable: Layer, slide: Window) -> bool:
-    """3 x 3, stride 1 or 2, rows that fit scratch with what the last outputs read beyond their windows."""
     stride, across = slide.stride
-    columns = max(slide.padding[1] + slide.input[1], (slide.output[1] - 1) * stride + 4)
     return (
         integer(portable, "multiplier") == 1
         and (slide.kernel, slide.dilation, slide.batches) == ((3, 3), (1, 1), 1)
         and stride == across
         and stride in _MOST_ROWS
-        and columns <= _COLUMNS
     )
+
+
+def _tile(out_w: int, stride: int) -> int:
+    """Columns of output at once: the four columns that the last output or pair of outputs reads lie in scratch."""
+    most = (_COLUMNS - 2) // stride
+    even = -(-out_w // (2 * -(-out_w // most))) * 2
+    return min(out_w, even)
 
 
 def _product(portable: Layer) -> Dense:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgekit.mcu.layer import Layer, Overlap
+from edgekit.mcu.ops._dsp.packing import integer
 from edgekit.mcu.ops._mve.packing import Product, matmul, padded, product
 from edgekit.mcu.ops._overlap import NOTHING, Window, distance
 
@@ -17,12 +18,9 @@ if TYPE_CHECKING:
 
 def conv(portable: Layer, slide: Window) -> Layer | None:
     """The layer of the portable kernel `conv_s8` in vectors; None for groups and for factors of 1 or more."""
-    params = portable.params
-    if portable.kernel != "conv_s8" or params["group_channels"] != params["channels"]:
+    if portable.kernel != "conv_s8" or integer(portable, "group_channels") != integer(portable, "channels"):
         return None
-    padding = params["padding"]
-    assert isinstance(padding, int)
-    return windows(portable, slide, product(params, "dense."), padding)
+    return windows(portable, slide, product(portable, "dense."), integer(portable, "padding"))
 
 
 def windows(portable: Layer, slide: Window, matrix: Product, padding: int) -> Layer | None:
@@ -68,11 +66,10 @@ def windows(portable: Layer, slide: Window, matrix: Product, padding: int) -> La
 
 def fully_connected(portable: Layer) -> Layer | None:
     """The layer of the portable kernel `fully_connected_s8` in vectors; None for factors of 1 or more."""
-    fields = matmul(product(portable.params, "dense.")) if portable.kernel == "fully_connected_s8" else None
+    fields = matmul(product(portable, "dense.")) if portable.kernel == "fully_connected_s8" else None
     if fields is None:
         return None
-    batches, outputs, depth = (portable.params[name] for name in ("batches", "outputs", "dense.depth"))
-    assert isinstance(batches, int) and isinstance(outputs, int) and isinstance(depth, int)
+    batches, outputs, depth = (integer(portable, name) for name in ("batches", "outputs", "dense.depth"))
     ends = np.minimum(np.arange(4, outputs + 4, 4), outputs)
     written = (np.arange(batches)[:, None] * outputs + ends).ravel()
     lowest = np.repeat(np.arange(batches) * depth, len(ends))

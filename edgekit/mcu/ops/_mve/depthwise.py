@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgekit.mcu.layer import Constant, Layer, Overlap
+from edgekit.mcu.ops._dsp.packing import integer
 from edgekit.mcu.ops._mve.convolution import windows
 from edgekit.mcu.ops._mve.packing import Product, product
 from edgekit.mcu.ops._overlap import Window, distance
@@ -31,15 +32,16 @@ def depthwise(portable: Layer, slide: Window) -> Layer | None:
     """
     if portable.kernel != "depthwise_s8":
         return None
-    params = portable.params
-    matrix, padding, channels = _product(portable), params["in_zero_point"], portable.inputs[0].shape[-1]
-    assert isinstance(padding, int)
+    matrix, padding = _product(portable), integer(portable, "in_zero_point")
+    channels = portable.inputs[0].shape[-1]
     if channels == 1:  # every output sees the only channel: an ordinary convolution
         return windows(portable, slide, matrix, padding)
-    if params["multiplier"] != 1 or max(slide.kernel) > _KEPT or slide.dilation != (1, 1) or matrix.shifts.max() > 0:
+    if integer(portable, "multiplier") != 1 or max(slide.kernel) > _KEPT or slide.dilation != (1, 1):
+        return None
+    if matrix.shifts.max() > 0:
         return None
     scaling = np.stack([matrix.bias, matrix.multipliers, matrix.shifts], axis=1).astype(np.int32)
-    fields = {
+    fields: dict[str, int | Constant] = {
         "scaling": Constant(array=scaling),
         "channels": channels,
         "zero_point": matrix.zero_point,
@@ -93,11 +95,9 @@ def _strided(layer: Layer, slide: Window, matrix: Product) -> Layer:
 
 def _product(portable: Layer) -> Product:
     """Weights as [outputs, kernel height * kernel width], the input's zero point in the bias."""
-    matrix = product(portable.params, "")
+    matrix = product(portable, "")
     weights = np.ascontiguousarray(matrix.weights.reshape(-1, matrix.weights.shape[-1]).T)
-    zero_point = portable.params["in_zero_point"]
-    assert isinstance(zero_point, int)
-    shift = zero_point * weights.astype(np.int32).sum(axis=1)
+    shift = integer(portable, "in_zero_point") * weights.astype(np.int32).sum(axis=1)
     return replace(matrix, weights=weights, bias=matrix.bias - shift.astype(np.int32))
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgekit.mcu.layer import Constant
+from edgekit.mcu.layer import Constant, Layer
+from edgekit.mcu.ops._dsp.packing import array, integer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 LANES = 16
 _OUTPUTS = 4
 _ALIGN = 16
-
-Params = Mapping[str, "int | Constant | None"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,27 +38,16 @@ class Product:
     high: int
 
 
-def product(params: Params, prefix: str) -> Product:
+def product(portable: Layer, prefix: str) -> Product:
     """The matrix of a portable layer whose kernel keeps it under `prefix`."""
-
-    def array(name: str) -> NDArray[Any]:
-        constant = params[prefix + name]
-        assert isinstance(constant, Constant)
-        return constant.array
-
-    def number(name: str) -> int:
-        value = params[prefix + name]
-        assert isinstance(value, int)
-        return value
-
     return Product(
-        weights=array("weights"),
-        bias=array("bias"),
-        multipliers=array("multipliers"),
-        shifts=array("shifts"),
-        zero_point=number("zero_point"),
-        low=number("low"),
-        high=number("high"),
+        weights=array(portable, f"{prefix}weights"),
+        bias=array(portable, f"{prefix}bias"),
+        multipliers=array(portable, f"{prefix}multipliers"),
+        shifts=array(portable, f"{prefix}shifts"),
+        zero_point=integer(portable, f"{prefix}zero_point"),
+        low=integer(portable, f"{prefix}low"),
+        high=integer(portable, f"{prefix}high"),
     )
 
 
