@@ -29,7 +29,8 @@ COMPRESSION = (
     "sharing",
     "torch_slim",
 )
-NAMES = (*SPEED, *COMPRESSION)
+MICROCONTROLLERS = ("mcu",)
+NAMES = (*SPEED, *COMPRESSION, *MICROCONTROLLERS)
 GROUPS = {"all": NAMES, "compression": COMPRESSION}
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 
@@ -87,7 +88,7 @@ def text_of(result: tuple[str, Any, tuple[Figure, ...]]) -> str:
     for figure in result[2]:
         goal = f"  (goal: {figure.goal}; met: {verdict(figure).strip('*')})" if figure.goal else ""
         lines.append(f"{figure.what}: {figure.value}{goal}" + (f"\n    {figure.note}" if figure.note else ""))
-    return "\n".join(lines)
+    return "\n".join([*lines, *_tables(result)])
 
 
 def document_of(
@@ -111,8 +112,15 @@ def page_of(
     """All benchmarks as Markdown."""
     rows = [(name, figure) for name, _, figures in results for figure in figures]
     parts = [describe(machine), table(rows), notes(rows)]
+    parts += [text for result in results for text in _tables(result)]
     parts += [f"Not measured here: {name}: {reason}" for name, reason in skipped]
     return "\n\n".join(part for part in parts if part)
+
+
+def _tables(result: tuple[str, Any, tuple[Figure, ...]]) -> list[str]:
+    """Markdown of a benchmark that shows more than its rows."""
+    tables = getattr(importlib.import_module(f"benchmarks.{result[0]}"), "tables", None)
+    return [] if tables is None else [tables(result[1])]
 
 
 def _positive(text: str) -> int:

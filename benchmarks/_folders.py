@@ -17,8 +17,8 @@ import platformdirs
 ROOT = Path(__file__).resolve().parents[1]
 _PROGRAM = Path(sys.executable).with_name("edgekit")
 EDGEKIT = [str(_PROGRAM)] if _PROGRAM.exists() else [sys.executable, "-m", "edgekit.cli"]
-_SHARED_CACHES = ("emulators", "wheels")
-"""Downloads and machine images: to build them again would measure the network."""
+_SHARED_CACHES = ("emulators", "wheels", "zig")
+"""Downloads, machine images and zig's own library: to build them again would measure the network, or zig."""
 
 
 @contextmanager
