@@ -20,7 +20,15 @@ COMPILERS = {"gcc": "arm-none-eabi-gcc", "zig": "zig cc"}
 REMEDY = "sudo apt-get install --no-install-recommends gcc-arm-none-eabi, or pip install 'edgekit-deploy[mcu]'"
 _TIMEOUT_S = 300.0
 _OPTIMIZE = {"speed": "-O2", "ram": "-O2", "flash": "-Os"}
-_COMMON = ("-std=c99", "-ffreestanding", "-fno-common", "-ffunction-sections", "-fdata-sections", "-g0")
+_COMMON = (
+    "-std=c99",
+    "-ffreestanding",
+    "-fno-strict-aliasing",
+    "-fno-common",
+    "-ffunction-sections",
+    "-fdata-sections",
+    "-g0",
+)
 _LIBRARIES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "gcc": (("-fno-tree-loop-distribute-patterns", "-lgcc"),),  # or it would make memcpy of the loop that is memcpy
     "zig": ((), ("-lcompiler_rt",)),  # few images need it, and zig builds it anew for each core: 12 s

@@ -10,8 +10,9 @@ def files(content: Content) -> dict[str, str]:
     """`<name>.c`, `<name>.h`, `main.c`, `README.md`."""
     name = content.name
     use = (
-        f"Add `{name}.c` to your build, as C99, optimized (`-O2`), with the flags of {content.core}. The example:\n\n"
-        f"```sh\ncc -std=c99 -O2 -o example main.c {name}.c\n```"
+        f"Add `{name}.c` to your build, as C99, with the flags of {content.core}, optimized (`-O2`) and with\n"
+        "`-fno-strict-aliasing`, as the arena holds several types. The example:\n\n"
+        f"```sh\ncc -std=c99 -O2 -fno-strict-aliasing -o example main.c {name}.c\n```"
     )
     tree = ((f"{name}.c", "the model"), (f"{name}.h", "its interface"), ("main.c", "an example"))
     return {

@@ -16,7 +16,7 @@ add_library({name} STATIC src/{name}.c)
 target_include_directories({name} PUBLIC include)
 set_target_properties({name} PROPERTIES C_STANDARD 99 C_STANDARD_REQUIRED ON)
 if(NOT CMAKE_BUILD_TYPE)
-  target_compile_options({name} PRIVATE -O2)
+  target_compile_options({name} PRIVATE -O2 -fno-strict-aliasing)
 endif()
 
 option({name.upper()}_EXAMPLE "Build the example" OFF)

@@ -22,7 +22,7 @@ def files(content: Content) -> dict[str, str]:
         "frameworks": "*",
         "platforms": "*",
         "headers": f"{name}.h",
-        "build": {"includeDir": "include", "srcDir": "src", "flags": ["-O2"]},
+        "build": {"includeDir": "include", "srcDir": "src", "flags": ["-O2", "-fno-strict-aliasing"]},
         "examples": [{"name": "infer", "base": "examples/infer", "files": ["main.c"]}],
     }
     use = (

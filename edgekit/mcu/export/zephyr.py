@@ -16,7 +16,7 @@ def files(content: Content) -> dict[str, str]:
   zephyr_include_directories(include)
   zephyr_library()
   zephyr_library_sources(src/{name}.c)
-  zephyr_library_compile_options(-O2)
+  zephyr_library_compile_options(-O2 -fno-strict-aliasing)
 endif()
 """
     size_bytes = content.library.schedule.plan.size_bytes

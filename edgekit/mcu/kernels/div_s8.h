@@ -1,5 +1,6 @@
 /* needs: reciprocal broadcast_s8 */
-/* y = clamp(scale((a - zero1) / (b - zero2)) + zero_point): TFLite's integer division, a reciprocal and two scalings. */
+/* y = clamp(scale((a - zero1) / (b - zero2)) + zero_point): TFLite's integer division, a reciprocal and two scalings.
+   Where the last one shifts by more than 31, which C++ leaves open, the quotient is 0. */
 struct ek_div_s8 {
   const int32_t *shape; /* [12], see broadcast */
   int32_t zero1, zero2;

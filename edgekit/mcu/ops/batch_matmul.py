@@ -60,7 +60,7 @@ def _batch_matmul(node: Node, _core: Core) -> Sequence[Lowered]:
 
 def _scaling(node: Node) -> dict[str, int]:
     a, b, made = node.input(0), node.input(1), node.output
-    factor = float(np.float32(a.scale) * np.float32(b.scale)) / made.scale
+    factor = a.scale * b.scale / made.scale
     if a.dtype == "int16":
         if any((a.zero_point, b.zero_point, made.zero_point)):
             raise node.refuse("has int16 tensors with a zero point other than 0")

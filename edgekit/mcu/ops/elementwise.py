@@ -1,13 +1,11 @@
 """Operators of two tensors, item by item with broadcasting: ADD, SUB, MUL, DIV, MAXIMUM, MINIMUM, PRELU and others.
 
-Factors as TFLite's Prepare functions compute them: in double, but for SUB and DIV in float32.
+Factors in double, as tflite-micro's Prepare functions compute them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-
-import numpy as np
 
 from edgekit.mcu.fixed_point import quantize_multiplier
 from edgekit.mcu.ir import Node
@@ -55,10 +53,9 @@ def _layer(node: Node, kernel: str, params: Params, *, overlaps: Sequence[int] =
 def _add(node: Node, core: Core) -> Sequence[Lowered]:
     kind = _types(node, *_LEFT_SHIFT)
     left = _LEFT_SHIFT[kind]
-    real = np.float64 if node.op == "ADD" else np.float32
-    scales = [real(node.input(place).scale) for place in (0, 1)]
-    twice = real(2) * max(scales)
-    factor = float(twice / (real(1 << left) * real(node.output.scale)))
+    scales = [node.input(place).scale for place in (0, 1)]
+    twice = 2 * max(scales)
+    factor = twice / ((1 << left) * node.output.scale)
     if factor >= 1:
         raise node.refuse(f"scales its sum by {factor:.3g}; TFLite takes less than 1")
     multiplier, shift = quantize_multiplier(factor)
@@ -68,7 +65,7 @@ def _add(node: Node, core: Core) -> Sequence[Lowered]:
         f"add_{_KERNEL_TYPES[kind]}",
         _nested(
             {
-                **_scaled(node, [float(scale / twice) for scale in scales]),
+                **_scaled(node, [scale / twice for scale in scales]),
                 "left": left,
                 "sign": 1 if node.op == "ADD" else -1,
                 "multiplier": multiplier,
@@ -102,8 +99,8 @@ def _squared_difference(node: Node, _core: Core) -> Sequence[Lowered]:
     kind = _types(node, "int8", "int16")
     left = {"int8": 7, "int16": 0}[kind]
     scales = [node.input(place).scale for place in (0, 1)]
-    twice, made = 2 * max(scales), float(np.float32(1 << 2 * left) * np.float32(node.output.scale))
-    multiplier, shift = quantize_multiplier(twice * twice / made)
+    twice = 2 * max(scales)
+    multiplier, shift = quantize_multiplier(twice * twice / ((1 << 2 * left) * node.output.scale))
     low, high = LIMITS[kind]
     params = {
         **_scaled(node, [scale / twice for scale in scales]),
@@ -127,8 +124,7 @@ def _mul(node: Node, _core: Core) -> Sequence[Lowered]:
 
 def _div(node: Node, _core: Core) -> Sequence[Lowered]:
     _types(node, "int8")
-    one, other, made = (np.float32(value.scale) for value in (node.input(0), node.input(1), node.output))
-    factor = float(one / (other * made))
+    factor = node.input(0).scale / (node.input(1).scale * node.output.scale)
     if factor >= _DIV_LIMIT:
         raise node.refuse(f"scales its quotient by {factor:.3g}; the kernel takes less than {_DIV_LIMIT:.3g}")
     return _layer(node, "div_s8", _product(node, factor))

@@ -89,7 +89,7 @@ def _gates(node: Node) -> Params:
                 raise node.refuse(f"has the weights {value.name!r}, not int8 with one scale")
             bias = node.constant(_BIASES + gate).astype(np.int64) if side == 0 else np.int64(0)
             biases[side].append(bias - source.zero_point * weights.astype(np.int64).sum(axis=1))
-            factor = float(np.float32(source.scale) * np.float32(value.scale)) / _GATE_SCALE
+            factor = source.scale * value.scale / _GATE_SCALE
             scales.append(wide_multiplier(factor) if wide else quantize_multiplier(factor))
             matrices[side].append(weights)
     return {
