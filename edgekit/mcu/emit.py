@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 _KERNELS = Path(__file__).parent / "kernels"
 _NEEDS = re.compile(r"/\* needs: ([a-z0-9_ ]+) \*/\n")
-_LIKE = re.compile(r"/\* like ([a-z0-9_]+), for int16 \*/\n")
+_LIKE = re.compile(r"/\* like ([a-z0-9_]+), for (int16|16 bits|32 bits) \*/\n")
+_OTHER_WORDS = {
+    "int16": (("_s8", "_s16"), ("int8_t", "int16_t"), ("INT8_", "INT16_")),
+    "16 bits": (("copy_8", "copy_16"), ("uint8_t", "uint16_t")),
+    "32 bits": (("copy_8", "copy_32"), ("uint8_t", "uint32_t")),
+}
+"""What a kernel that is written once says in its other forms."""
 _C_TYPES = {
     "int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "uint16": "uint16_t", "int32": "int32_t",
     "uint32": "uint32_t", "int64": "int64_t", "float32": "float", "bool": "bool",
@@ -170,7 +176,9 @@ def kernel_text(stem: str) -> str:
         return chain_kernel(stem, kernel_text)
     text = (_KERNELS / f"{stem}.h").read_text(encoding="utf-8")
     if like := _LIKE.fullmatch(text):
-        text = kernel_text(like[1]).replace("_s8", "_s16").replace("int8_t", "int16_t").replace("INT8_", "INT16_")
+        text = kernel_text(like[1])
+        for word, other in _OTHER_WORDS[like[2]]:
+            text = text.replace(word, other)
     return text
 
 
