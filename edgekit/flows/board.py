@@ -13,7 +13,7 @@ from edgekit.bundle.pack import Bundle, is_bundle
 from edgekit.core.artifact import Artifact, TensorSpec
 from edgekit.core.dataset import Dataset
 from edgekit.core.device_entry import DeviceEntry
-from edgekit.core.errors import EdgekitError, InputError, InternalError
+from edgekit.core.errors import EdgekitError, InputError, InternalError, UnsupportedError
 from edgekit.core.events import OnEvent, ignore
 from edgekit.core.measurement import Provenance, Validity
 from edgekit.core.target import Target
@@ -25,6 +25,7 @@ from edgekit.flows.samples import model_inputs, synthetic_inputs
 from edgekit.flows.subject import from_bundle
 from edgekit.flows.workspace import Workspace, workspace
 from edgekit.mcu.cycles import estimate_cycles
+from edgekit.mcu.layer import LITERT_REF
 from edgekit.passes._base import tool_version
 
 ORACLE = "tflite_micro"
@@ -134,16 +135,25 @@ def _compared(
     unknown = {"exact": None, "exact_samples": 0, "oracle": None}
     runtime = target.runtime_for(IMAGE)
     assert runtime is not None
+    assert image.facts is not None
+    rounds_as_litert = image.facts["mcu"]["profile"] == LITERT_REF
+    oracle, kernels = ("litert", "reference") if rounds_as_litert else (ORACLE, "default")
     try:
-        wanted = localhost.outputs(model, inputs, runtime=ORACLE, tools=tools)
+        wanted = localhost.outputs(model, inputs, runtime=oracle, tools=tools, kernels=kernels)
     except EdgekitError as missing:  # no wheel for this machine, or a model that the interpreter does not take
         return unknown | {"exact_reason": f"the oracle did not run: {missing.message}"}
     found = localhost.outputs(image, inputs, runtime=host_runner(runtime.name), tools=tools)
     differ = [int((a != b).any(axis=tuple(range(1, a.ndim))).sum()) for a, b in zip(wanted, found, strict=True)]
+    if any(differ) and rounds_as_litert:
+        raise UnsupportedError(
+            f"the image answers {max(differ)} of {len(inputs[0])} inputs other than LiteRT's reference kernels",
+            hint="the rounding profile litert_ref knows their FULLY_CONNECTED; leave it out: tflm is proven for all",
+        )
     if any(differ):
         raise InternalError(
             f"the image answers {max(differ)} of {len(inputs[0])} inputs other than tflite-micro",
             hint="report this with the model; edgekit writes nothing that is not exact",
         )
-    version = f"tflite-micro {tool_version('tflite-micro')}"
+    litert = f"LiteRT {tool_version('ai-edge-litert')}, reference kernels"
+    version = litert if rounds_as_litert else f"tflite-micro {tool_version('tflite-micro')}"
     return {"exact": True, "exact_samples": len(inputs[0]), "oracle": version, "exact_reason": None}

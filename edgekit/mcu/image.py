@@ -22,11 +22,11 @@ from edgekit.mcu.library import compile_library
 from edgekit.mcu.link import build_image
 from edgekit.mcu.memory_facts import memory_facts
 
-_SOURCES = ("*.py", "*/*.py", "kernels/*.h")
+_SOURCES = ("**/*.py", "kernels/*.h")
 
 
 def build(
-    model: str, output: str, board: Mapping[str, Any], target: str, optimize: str, toolchain: str
+    model: str, output: str, board: Mapping[str, Any], target: str, optimize: str, rounding: str, toolchain: str
 ) -> dict[str, Any]:
     """Compile, link and write the image.
 
@@ -40,7 +40,7 @@ def build(
     """
     machine = Board.from_json(board)
     network = read_model(Path(model))
-    core = core_of(machine, optimize)
+    core = core_of(machine, optimize, rounding)
     library = compile_library(network, core)
     image = build_image(library, machine, Path(output), target=target, optimize=optimize, toolchain=toolchain)
     signature = {
@@ -65,9 +65,9 @@ def estimate(model: str) -> dict[str, Any]:
     return {"mcu": {"constant_bytes": library.constant_bytes, "arena_bytes": library.schedule.plan.size_bytes}}
 
 
-def core_of(board: Board, optimize: str) -> Core:
+def core_of(board: Board, optimize: str, rounding: str = "tflm") -> Core:
     """What the code is made for on a board."""
-    return Core(name=board.core, dsp=board.dsp, mve=board.mve, optimize=optimize)
+    return Core(name=board.core, dsp=board.dsp, mve=board.mve, optimize=optimize, profile=rounding)
 
 
 @functools.cache

@@ -11,6 +11,9 @@ from edgekit.mcu.ir import Value
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+LITERT_REF = "litert_ref"
+"""The rounding profile of LiteRT's reference kernels."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Constant:
@@ -97,7 +100,8 @@ class Core:
         dsp: Armv7E-M DSP instructions (SMLAD).
         mve: Armv8.1-M vector extension (Helium).
         optimize: "ram", "speed" or "flash".
-        profile: rounding, "tflm" or "litert_ref".
+        profile: whose rounding, "tflm" (TensorFlow Lite Micro: twice everywhere) or "litert_ref" (LiteRT's reference
+            kernels: once in FULLY_CONNECTED, google-ai-edge/LiteRT#8567, else the same).
     """
 
     name: str

@@ -19,10 +19,13 @@ class CortexMParams:
     Attributes:
         optimize: what to save where one thing costs another: "speed" specialises kernels for each layer, "ram" prefers
             plans and kernels with the least working memory, "flash" keeps one copy of each kernel.
+        rounding: "tflm", as TensorFlow Lite Micro; or "litert_ref", as LiteRT's reference kernels: FULLY_CONNECTED
+            rounds once and not twice; the image is compared with what it names.
         toolchain: "gcc" (arm-none-eabi-gcc), "zig" (the ziglang package), or "auto": the first that is there.
     """
 
     optimize: Literal["speed", "ram", "flash"] = "speed"
+    rounding: Literal["tflm", "litert_ref"] = "tflm"
     toolchain: Literal["auto", "gcc", "zig"] = "auto"
 
 

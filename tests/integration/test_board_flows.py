@@ -178,3 +178,18 @@ def test_export_of_what_cannot_be_is_a_usage_error(
     refusal = edgekit("export", quickstart / "quickstart.keras", *arguments, cwd=tmp_path, fails=2)
 
     assert said in refusal["error"]["message"]
+
+
+def test_recipe_may_ask_for_the_rounding_of_litert(quickstart: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "litert.toml"
+    steps = '[[steps]]\npass = "int8"\n\n[[steps]]\npass = "cortex_m"\nparams = { rounding = "litert_ref" }\n'
+    recipe.write_text(f'summary = "as LiteRT"\nwhen = "never"\n\n{steps}', encoding="utf-8")
+
+    document = edgekit(
+        "compile", quickstart / "quickstart.keras", "--target", "cortex_m4", "--recipe", recipe, *data(quickstart),
+        cwd=tmp_path,
+    )  # fmt: skip
+
+    assert document["mcu"]["profile"] == "litert_ref"
+    assert document["mcu"]["exact"] is True
+    assert document["mcu"]["oracle"].startswith("LiteRT")

@@ -6,12 +6,13 @@ struct ek_dense_s8 {
   const int32_t *multipliers; /* [outputs] */
   const int32_t *shifts;      /* [outputs] */
   int32_t depth, zero_point, low, high;
-  int32_t small; /* 1: what ek_scale_small asks for holds */
+  int32_t small; /* 1: what ek_scale_small asks for holds; 2: one rounding, as LiteRT's reference kernel */
 };
 
 EK_INLINE int8_t ek_dense_result_s8(const struct ek_dense_s8 *p, int32_t o, int32_t sum) {
-  const int32_t scaled = p->small == 1 ? ek_scale_small(sum, p->multipliers[o], p->shifts[o])
-                                       : ek_scale(sum, p->multipliers[o], p->shifts[o]);
+  const int32_t scaled = p->small == 1   ? ek_scale_small(sum, p->multipliers[o], p->shifts[o])
+                         : p->small == 2 ? ek_scale_once(sum, p->multipliers[o], p->shifts[o])
+                                         : ek_scale(sum, p->multipliers[o], p->shifts[o]);
   return (int8_t)ek_clamp(scaled + p->zero_point, p->low, p->high);
 }
 

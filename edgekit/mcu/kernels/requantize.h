@@ -40,6 +40,12 @@ EK_INLINE int32_t ek_scale_small(int32_t x, int32_t multiplier, int32_t shift) {
   return (high - (high < 0 ? 1 : 0) + (int32_t)((UINT32_C(1) << -shift) >> 1)) >> -shift;
 }
 
+/* x * multiplier * 2^(shift - 31) with one rounding, halves up. */
+EK_INLINE int32_t ek_scale_once(int32_t x, int32_t multiplier, int32_t shift) {
+  const int32_t right = 31 - shift;
+  return (int32_t)(((int64_t)x * multiplier + (INT64_C(1) << (right - 1))) >> right);
+}
+
 EK_INLINE int32_t ek_clamp(int32_t x, int32_t low, int32_t high) {
   return x < low ? low : (x > high ? high : x);
 }

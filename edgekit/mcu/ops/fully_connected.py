@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edgekit.mcu.ir import Node
-from edgekit.mcu.layer import Constant, Core, Layer, Lowered, Overlap
+from edgekit.mcu.layer import LITERT_REF, Constant, Core, Layer, Lowered, Overlap
 from edgekit.mcu.ops._activation import activation_range
 from edgekit.mcu.ops._base import Lower
 from edgekit.mcu.ops._convolution import Sums, check_types
@@ -18,6 +19,9 @@ from edgekit.mcu.ops._overlap import distance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_ROUND_ONCE = 2
+"""Value of `small` in `struct ek_dense_s8`."""
 
 
 def _fully_connected(node: Node, core: Core) -> Sequence[Lowered]:
@@ -55,6 +59,10 @@ def _fully_connected(node: Node, core: Core) -> Sequence[Lowered]:
         overlaps=(Overlap(input=0, distance=distance((steps + 1) * item, steps // outputs * (depth * item))),),
         macs=batches * outputs * depth,
     )
+    if core.profile == LITERT_REF:
+        if kind != "s8":
+            raise node.refuse("multiplies int16 values, which the rounding profile litert_ref does not cover")
+        return [replace(layer, params={**layer.params, "dense.small": _ROUND_ONCE})]
     if core.mve and (vectors := mve.fully_connected(layer)):
         return [vectors]
     return [dsp.fully_connected(layer) if core.dsp else layer]
