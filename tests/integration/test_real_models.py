@@ -49,7 +49,10 @@ def test_resnet8_to_int8_differs_little_from_float_on_cifar(
 
 @pytest.mark.parametrize(
     ("model", "operators"),
-    [("tf2_mobilenet_v2_1.0_224_ptq.tflite", 6), ("movenet_single_pose_lightning_ptq.tflite", 15)],
+    [
+        pytest.param("tf2_mobilenet_v2_1.0_224_ptq.tflite", 6, marks=pytest.mark.full),
+        ("movenet_single_pose_lightning_ptq.tflite", 15),
+    ],
 )
 def test_compressed_model_is_deployed_as_it_is_and_profiled(
     edgekit: Edgekit, rpi4: DeviceEntry, shared: Path, model: str, operators: int

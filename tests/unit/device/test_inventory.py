@@ -130,8 +130,8 @@ def test_name_of_this_computer_is_reserved(inventory):
     [
         ({"url": "pi@host"}, "'pi@host' is not a device URL", "ssh://"),
         ({"url": "ssh://pi@host:99999"}, "99999", "65535"),
-        ({"url": "tcp://10.0.0.2:5555"}, "tcp://", "known are local://, openssh://, ssh://"),
-        ({"url": "SSH://pi@host"}, "SSH://", "known are local://, openssh://, ssh://"),
+        ({"url": "tcp://10.0.0.2:5555"}, "tcp://", "known are local://, openssh://, qemu://, ssh://"),
+        ({"url": "SSH://pi@host"}, "SSH://", "known are local://, openssh://, qemu://, ssh://"),
         ({"host_keys": ("ssh-dss AAAA",)}, "ssh-dss", ""),
     ],
 )
