@@ -24,6 +24,7 @@ _REAL = {
     "kws": "mlperf_tiny/kws_ref_model", "vww": "mlperf_tiny/vww_96_int8", "ic": "mlperf_tiny/pretrainedResnet_quant",
     "ad": "mlperf_tiny/ad01_int8", "hello_world": "tflm/hello_world_int8", "person_detect": "tflm/person_detect",
     "micro_speech": "tflm/micro_speech_quantized", "dtln": "tflm/dtln_noise_suppression",
+    "conv_fc_mnist": "aeq/conv_fc_mnist_srq_a8w8",
 }  # fmt: skip
 _IN_EVERY_RUN = ("dense", "kws")
 
