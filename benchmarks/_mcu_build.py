@@ -12,4 +12,4 @@ if __name__ == "__main__":
     model, target, output = sys.argv[1:]
     board = load_target(target).board
     assert board is not None
-    build(model, output, dataclasses.asdict(board), target, "speed", "gcc")
+    build(model, output, dataclasses.asdict(board), target, "speed", "tflm", "gcc")

@@ -13,9 +13,8 @@ from device_agents.mcu import trailer
 from edgekit.core.errors import UnsupportedError
 from edgekit.core.firmware import Image
 from edgekit.core.target import Board
-from edgekit.core.tflite.facts import mac_dtypes, multiply_accumulates, operator_table, parameter_count
-from edgekit.core.tflite.model import Model, read_model
-from edgekit.core.tflite.weights import weight_facts
+from edgekit.core.tflite.integer_facts import integer_facts
+from edgekit.core.tflite.model import read_model
 from edgekit.mcu.emit import Library
 from edgekit.mcu.layer import Core
 from edgekit.mcu.library import compile_library
@@ -49,7 +48,11 @@ def build(
     }
     told = {"machine": machine.machine, "sha256": image.sha256, **_fixed(library)}
     image.path.write_bytes(trailer.append(image.path.read_bytes(), told))
-    return {"notes": [], **signature, "facts": _facts(network, image) | {"mcu": _mcu(library, core, image)}}
+    return {
+        "notes": [],
+        **signature,
+        "facts": integer_facts(network, activation_bytes=image.size.arena_bytes) | {"mcu": _mcu(library, core, image)},
+    }
 
 
 def estimate(model: str) -> dict[str, Any]:
@@ -81,26 +84,6 @@ def code_digest() -> str:
     for file in files:
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
-
-
-def _facts(model: Model, image: Image) -> dict[str, Any]:
-    weights = weight_facts(model)
-    return {
-        "parameters": parameter_count(model),
-        "macs": multiply_accumulates(model),
-        "mac_dtypes": mac_dtypes(model),
-        "ops": [
-            {"name": row.name, "count": row.count, "version": row.version, "custom": row.is_custom}
-            for row in operator_table(model)
-        ],
-        "dtypes": sorted({tensor.dtype for tensor in model.main.tensors}),
-        "hybrid_ops": [],
-        "open_shapes": [],
-        "activation_bytes": image.size.arena_bytes,
-        "has_float_weights": False,
-        "is_fully_integer": True,
-        "weights": {"sparsity": weights.sparsity, "unique_weights": weights.unique},
-    }
 
 
 def _fixed(library: Library) -> dict[str, Any]:

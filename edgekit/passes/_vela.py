@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.core.errors import ConfigurationError, UnsupportedError
-from edgekit.core.tflite.facts import mac_dtypes, multiply_accumulates, operator_table, parameter_count
-from edgekit.core.tflite.model import Model, read_model
-from edgekit.core.tflite.weights import weight_facts
+from edgekit.core.tflite.integer_facts import integer_facts
+from edgekit.core.tflite.model import read_model
 
 _CONFIGURATION = "Arm/vela.ini"
 _CUSTOM_OPERATOR = "ethos-u"
@@ -63,7 +62,7 @@ def build(source: str, output: str, accelerator: str, system_config: str, memory
         "notes": _notes(npu),
         "inputs": [spec.as_json() for spec in model.input_specs()],
         "outputs": [spec.as_json() for spec in model.output_specs()],
-        "facts": _facts(model, npu["sram_bytes"]) | {"npu": npu},
+        "facts": integer_facts(model, activation_bytes=npu["sram_bytes"]) | {"npu": npu},
     }
 
 
@@ -114,23 +113,3 @@ def _notes(npu: Mapping[str, Any]) -> list[str]:
     if npu["cpu_ops"]:
         notes.append(f"left to the CPU: {', '.join(npu['cpu_ops'])}; the cycles are without them")
     return notes
-
-
-def _facts(model: Model, activation_bytes: int) -> dict[str, Any]:
-    weights = weight_facts(model)
-    return {
-        "parameters": parameter_count(model),
-        "macs": multiply_accumulates(model),
-        "mac_dtypes": mac_dtypes(model),
-        "ops": [
-            {"name": row.name, "count": row.count, "version": row.version, "custom": row.is_custom}
-            for row in operator_table(model)
-        ],
-        "dtypes": sorted({tensor.dtype for tensor in model.main.tensors}),
-        "hybrid_ops": [],
-        "open_shapes": [],
-        "activation_bytes": activation_bytes,
-        "has_float_weights": False,
-        "is_fully_integer": True,
-        "weights": {"sparsity": weights.sparsity, "unique_weights": weights.unique},
-    }
