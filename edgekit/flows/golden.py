@@ -13,6 +13,7 @@ from edgekit.core.artifact import Artifact
 from edgekit.core.dataset import Dataset
 from edgekit.core.errors import UnsupportedError
 from edgekit.flows import localhost
+from edgekit.flows.formats import EMULATED
 from edgekit.flows.samples import model_inputs, synthetic_inputs
 from edgekit.flows.workspace import Workspace
 
@@ -55,7 +56,7 @@ def record_golden(
     files: dict[str, bytes] = {}
     recorded_inputs = _record(files, "input", inputs)
     recorded_outputs = _record(files, "output", outputs)
-    tolerance = _EXACT if artifact.format == "elf" else _tolerance(outputs)
+    tolerance = _EXACT if artifact.format in EMULATED else _tolerance(outputs)
     return Golden(inputs=recorded_inputs, outputs=recorded_outputs, tolerance=tolerance), files
 
 

@@ -101,7 +101,7 @@ def test_some_runtime_loads_what_the_recipes_make(target):
 def test_board_is_within_its_machine_as_far_as_models_go(target):
     board = target.board
     if board is None or board.machine is None:
-        pytest.skip("this target is not emulated")
+        pytest.skip("this target is not emulated as a board")
 
     assert board.machine in MACHINES
     assert board.flash.size_bytes == target.flash_bytes

@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edgekit.core.errors import DeviceError
 from edgekit.device.connect import connect
 from edgekit.device.inventory import Inventory
+from edgekit.flows import localhost
+from edgekit.flows.board import ORACLE
 from tests.models.command import edgekit, warm_child
 
 __all__ = ["warm_child"]
@@ -193,3 +196,55 @@ def test_recipe_may_ask_for_the_rounding_of_litert(quickstart: Path, tmp_path: P
     assert document["mcu"]["profile"] == "litert_ref"
     assert document["mcu"]["exact"] is True
     assert document["mcu"]["oracle"].startswith("LiteRT")
+
+
+@pytest.mark.parametrize("form", ["cmake", "arduino", "zephyr", "platformio", "tflm"])
+def test_export_writes_every_format(deployed: dict[str, Any], quickstart: Path, tmp_path: Path, form: str) -> None:
+    document = edgekit(
+        "export", quickstart / "quickstart.keras", "--target", "cortex_m4", "--name", "digits", "--format", form,
+        *data(quickstart), "-o", "out", cwd=tmp_path,
+    )  # fmt: skip
+
+    found = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert found == set(document["files"])
+    assert "README.md" in found
+    assert any(path.endswith((".c", ".cc")) for path in found)
+
+
+def test_image_that_answers_other_than_the_oracle_is_an_error_and_nothing_is_written(
+    quickstart: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true_outputs = localhost.outputs
+
+    def one_bit_off(*arguments: Any, runtime: str, **named: Any) -> tuple[NDArray[Any], ...]:
+        found = true_outputs(*arguments, runtime=runtime, **named)
+        if runtime == ORACLE:
+            found[0].flat[-1] ^= 1
+        return found
+
+    monkeypatch.setattr(localhost, "outputs", one_bit_off)
+
+    refusal = edgekit(
+        "compile", quickstart / "quickstart.keras", "--target", "cortex_m4", *data(quickstart), cwd=tmp_path, fails=70
+    )
+
+    assert "1 of 540 inputs" in refusal["error"]["message"]
+    assert not list(tmp_path.glob("*.edgekit"))
+
+
+def test_inspect_names_what_a_board_lacks(quickstart: Path, tmp_path: Path) -> None:
+    (tmp_path / "targets").mkdir()
+    text = (Path(__file__).parents[2] / "targets" / "cortex_m4.toml").read_text(encoding="utf-8")
+    small = text.replace("#:schema schema.json\n", "").replace('size = "640KiB"', 'size = "2KiB"')
+    (tmp_path / "targets" / "small_board.toml").write_text(small, encoding="utf-8")
+
+    verdict = edgekit("inspect", quickstart / "quickstart.keras", cwd=tmp_path)["targets"]["small_board"]
+
+    assert not verdict["ok"]
+    assert "RAM" in verdict["reasons"][0]
+
+
+def test_profile_of_what_is_no_image_says_how_to_make_one(quickstart: Path, tmp_path: Path) -> None:
+    refusal = edgekit("profile", quickstart / "quickstart.keras", "--target", "cortex_m4", cwd=tmp_path, fails=3)
+
+    assert "edgekit compile" in refusal["error"]["hint"]

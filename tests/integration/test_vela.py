@@ -23,7 +23,7 @@ CHOICES = {
     "memory_mode": "Shared_Sram",
 }
 
-pytest.importorskip("ethosu")
+pytest.importorskip("ethosu", reason="pip install 'edgekit-deploy[mcu]'")
 
 
 def built(model: Path, folder: Path, **changes: str) -> dict[str, Any]:

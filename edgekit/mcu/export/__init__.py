@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from edgekit.mcu.export import arduino, c, cmake, platformio, zephyr
 from edgekit.mcu.export._content import Content
 
-__all__ = ["FORMATS", "Content"]
+__all__ = ["FORMATS", "TFLM", "Content"]
 
 FORMATS: Mapping[str, Callable[[Content], dict[str, str]]] = {
     "c": c.files,
@@ -17,3 +17,6 @@ FORMATS: Mapping[str, Callable[[Content], dict[str, str]]] = {
     "platformio": platformio.files,
 }
 """Name of a format to the function that gives its files: path within the folder to text."""
+
+TFLM = "tflm"
+"""The format for those who stay with the interpreter: the model as an array, not the library."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from edgekit.core.digest import sha256_file
 from edgekit.core.tflite.model import read_model
-from edgekit.mcu.export import FORMATS, Content
+from edgekit.mcu import tflm_arena
+from edgekit.mcu.export import FORMATS, TFLM, Content, tflm
 from edgekit.mcu.layer import Core
 from edgekit.mcu.library import compile_library
 
@@ -21,12 +22,19 @@ def sources(
     Args:
         model: path of the .tflite.
         title: what the user calls the model.
-        form: key of `FORMATS`.
+        form: key of `FORMATS`, or `TFLM`, which takes the model as it is and no library.
         name: prefix of the library's functions.
         core: fields of `Core`.
         version: edgekit's.
         facts: the part `mcu` of a document.
+
+    Raises:
+        UnsupportedError: TensorFlow Lite Micro lacks an operator, or its package is not there to measure the arena.
     """
+    if form == TFLM:
+        measured = tflm_arena.measure(model)
+        digest = sha256_file(Path(model))
+        return tflm.files(Path(model).read_bytes(), name=name, origin=title, digest=digest, **measured)
     made_for = Core(**core)
     library = compile_library(read_model(Path(model)), made_for, name=name)
     content = Content(
