@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from benchmarks._mcu_board import Counted, count
 from edgekit.config.targets import load_target
 from edgekit.core.tflite.model import read_model
+from edgekit.mcu.generate import compile_library
 from edgekit.mcu.image import core_of
-from edgekit.mcu.library import compile_library
 from edgekit.mcu.link import build_image
 from edgekit.mcu.toolchain import versions
 

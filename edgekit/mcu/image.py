@@ -16,8 +16,8 @@ from edgekit.core.target import Board
 from edgekit.core.tflite.integer_facts import integer_facts
 from edgekit.core.tflite.model import read_model
 from edgekit.mcu.emit import Library
+from edgekit.mcu.generate import compile_library
 from edgekit.mcu.layer import Core
-from edgekit.mcu.library import compile_library
 from edgekit.mcu.link import build_image
 from edgekit.mcu.memory_facts import memory_facts
 

@@ -15,8 +15,8 @@ from edgekit.core.target import Board, MemoryRegion
 from edgekit.core.tflite.model import parse_model
 from edgekit.emulators.cortex_m import EMULATOR
 from edgekit.mcu.emit import Library
+from edgekit.mcu.generate import compile_library
 from edgekit.mcu.image import core_of
-from edgekit.mcu.library import compile_library
 from edgekit.mcu.link import build_image
 from edgekit.mcu.toolchain import COMPILERS, REMEDY, toolchains
 from tests.models import mcu_models as models

@@ -16,8 +16,8 @@ import numpy as np
 
 from edgekit.core.tflite.model import parse_model
 from edgekit.mcu.emit import Library, kernel_text
+from edgekit.mcu.generate import compile_library
 from edgekit.mcu.layer import Core
-from edgekit.mcu.library import compile_library
 from edgekit.mcu.rows import is_chain
 
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wsign-conversion", "-Werror", "-std=c99")

@@ -14,7 +14,7 @@ class Content:
     """What is exported.
 
     Attributes:
-        library: the generated C; its name names the project.
+        generated: the library in C; its name names the project.
         core: what it was made for, as compilers name it, e.g. "cortex-m4".
         model: file name of the .tflite.
         digest: its SHA-256, 64 hex digits.
@@ -22,7 +22,7 @@ class Content:
         facts: the part `mcu` of a document, as far as it is known.
     """
 
-    library: Library
+    generated: Library
     core: str
     model: str
     digest: str
@@ -32,17 +32,17 @@ class Content:
     @property
     def name(self) -> str:
         """Prefix of the library's functions, a C identifier."""
-        return self.library.name
+        return self.generated.name
 
     @property
     def source(self) -> str:
         """`<name>.c`."""
-        return self.library.files[f"{self.name}.c"]
+        return self.generated.files[f"{self.name}.c"]
 
     @property
     def header(self) -> str:
         """`<name>.h`."""
-        return self.library.files[f"{self.name}.h"]
+        return self.generated.files[f"{self.name}.h"]
 
     @property
     def sentence(self) -> str:

@@ -18,7 +18,7 @@ def arena(content: Content) -> str:
 
 def inference(content: Content, indent: str = "  ") -> str:
     """Statements that fill each input with what stands for 0, call the model, and take each output's largest value."""
-    upper, network = content.name.upper(), content.library.network
+    upper, network = content.name.upper(), content.generated.network
     lines = []
     for place, value in enumerate(network.inputs):
         lines += [
@@ -50,7 +50,7 @@ def program(content: Content, *, results: str = "") -> str:
         content: what is exported.
         results: statements that use the indices best_0, ...; without them they are only kept from being unused.
     """
-    used = results or "".join(f"  (void)best_{place};\n" for place in range(len(content.library.network.outputs)))
+    used = results or "".join(f"  (void)best_{place};\n" for place in range(len(content.generated.network.outputs)))
     return (
         f'/* One inference of {content.name}. */\n#include "{content.name}.h"\n\n{arena(content)}\n'
         f"int main(void) {{\n  {content.name}_reset(arena);\n{inference(content)}{used}  return 0;\n}}\n"

@@ -23,7 +23,7 @@ def readme(content: Content, use: str, tree: Sequence[tuple[str, str]]) -> str:
         use: how this format is built, Markdown.
         tree: the other files, each with what it is.
     """
-    network = content.library.network
+    network = content.generated.network
     parts = [
         f"# {content.name}\n\n{content.sentence}.\n",
         f"Model: `{content.model}`, SHA-256 `{content.digest}`. C99, no heap, no libc, no global constructors.\n",
@@ -59,10 +59,10 @@ def _table(kind: str, values: Sequence[Value]) -> str:
 
 
 def _figures(content: Content) -> Iterator[str]:
-    plan, facts = content.library.schedule.plan, content.facts
+    plan, facts = content.generated.schedule.plan, content.facts
     proof = "no plan is smaller" if plan.is_optimal else f"the proven lower bound is {plan.lower_bound_bytes:,}"
     yield f"arena: {plan.size_bytes:,} bytes ({proof})"
-    yield f"weights and tables in flash: {content.library.constant_bytes:,} bytes"
+    yield f"weights and tables in flash: {content.generated.constant_bytes:,} bytes"
     for key, words in _FIGURES:
         if isinstance(value := facts.get(key), int):
             yield f"{words}: {value:,}"

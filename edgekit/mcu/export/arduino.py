@@ -27,7 +27,7 @@ def files(content: Content) -> dict[str, str]:
             "includes": f"{name}.h",
         }.items()
     )
-    prints = "".join(f"  Serial.println(best_{place});\n" for place in range(len(content.library.network.outputs)))
+    prints = "".join(f"  Serial.println(best_{place});\n" for place in range(len(content.generated.network.outputs)))
     sketch = (
         f"// One inference of {content.name} a second; prints the place of the largest output.\n"
         f"#include <{name}.h>\n\n{_example.arena(content)}\n"

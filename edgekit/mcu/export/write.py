@@ -10,8 +10,8 @@ from edgekit.core.digest import sha256_file
 from edgekit.core.tflite.model import read_model
 from edgekit.mcu import tflm_arena
 from edgekit.mcu.export import FORMATS, TFLM, Content, tflm
+from edgekit.mcu.generate import compile_library
 from edgekit.mcu.layer import Core
-from edgekit.mcu.library import compile_library
 
 
 def sources(
@@ -38,7 +38,7 @@ def sources(
     made_for = Core(**core)
     library = compile_library(read_model(Path(model)), made_for, name=name)
     content = Content(
-        library=library,
+        generated=library,
         core=made_for.name,
         model=title,
         digest=sha256_file(Path(model)),

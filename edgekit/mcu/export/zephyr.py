@@ -19,7 +19,7 @@ def files(content: Content) -> dict[str, str]:
   zephyr_library_compile_options(-O2 -fno-strict-aliasing)
 endif()
 """
-    size_bytes = content.library.schedule.plan.size_bytes
+    size_bytes = content.generated.schedule.plan.size_bytes
     title = content.sentence.replace('"', "'")
     kconfig = (
         f'config {option}\n\tbool "{title}"\n\thelp\n'
@@ -32,7 +32,7 @@ find_package(Zephyr REQUIRED HINTS $ENV{ZEPHYR_BASE})
 project(infer LANGUAGES C)
 target_sources(app PRIVATE src/main.c)
 """
-    outputs = range(len(content.library.network.outputs))
+    outputs = range(len(content.generated.network.outputs))
     prints = "".join(f'  printk("output {place}: %u\\n", (unsigned int)best_{place});\n' for place in outputs)
     main = "#include <zephyr/sys/printk.h>\n\n" + _example.program(content, results=prints)
     use = (

@@ -13,8 +13,8 @@ from edgekit.core.errors import UnsupportedError
 from edgekit.core.tflite.accelerators import MCU_OPS
 from edgekit.core.tflite.model import parse_model
 from edgekit.mcu.export import FORMATS, Content, tflm
+from edgekit.mcu.generate import compile_library
 from edgekit.mcu.layer import Core
-from edgekit.mcu.library import compile_library
 from edgekit.mcu.tflm_arena import measure
 from tests.models.mcu_models import Op, Spec, build, constant, options
 
@@ -48,7 +48,7 @@ def model() -> bytes:
 def content(model: bytes) -> Content:
     library = compile_library(parse_model(model), Core(name="cortex-m0plus"), name="digits")
     return Content(
-        library=library, core="cortex-m0plus", model="digits.tflite", digest="ab" * 32, version="1.2.3", facts=_FACTS
+        generated=library, core="cortex-m0plus", model="digits.tflite", digest="ab" * 32, version="1.2.3", facts=_FACTS
     )
 
 
@@ -75,7 +75,7 @@ def test_readme_lists_the_files_the_signature_and_the_figures(content: Content, 
     for path in files:
         assert path == "README.md" or any(path == one or path.startswith(f"{one}/") for one in listed)
     assert "| 0 | t0 | int8 | [1, 6] | 0.05000000074505806 | 3 |" in text
-    assert f"arena: {content.library.schedule.plan.size_bytes:,} bytes (no plan is smaller)" in text
+    assert f"arena: {content.generated.schedule.plan.size_bytes:,} bytes (no plan is smaller)" in text
     assert "counted under emulation: 98,765" in text
     assert "estimated, not measured: 120,000 (100,000 to 140,000)" in text
     assert "bit-exact with tflite-micro 1 on 100 inputs" in text
@@ -86,8 +86,8 @@ def test_export_is_the_same_every_time_and_holds_the_library(content: Content, n
     files = FORMATS[name](content)
 
     assert files == FORMATS[name](content)
-    assert [text for path, text in files.items() if path.endswith("digits.c")] == [content.library.files["digits.c"]]
-    assert [text for path, text in files.items() if path.endswith("digits.h")] == [content.library.files["digits.h"]]
+    assert [text for path, text in files.items() if path.endswith("digits.c")] == [content.generated.files["digits.c"]]
+    assert [text for path, text in files.items() if path.endswith("digits.h")] == [content.generated.files["digits.h"]]
     assert not any(path.startswith(("/", "..")) for path in files)
 
 

@@ -9,9 +9,9 @@ import pytest
 from edgekit.config.targets import load_target
 from edgekit.core.tflite.model import parse_model, read_model
 from edgekit.emulators.cortex_m import run_image
+from edgekit.mcu.generate import compile_library
 from edgekit.mcu.image import core_of
 from edgekit.mcu.layer import Core, Layer
-from edgekit.mcu.library import compile_library
 from edgekit.mcu.link import build_image
 from edgekit.mcu.read import read_network
 from edgekit.mcu.rows import Stage, chain, stage
