@@ -32,6 +32,9 @@ FACTS = {
     "has_float_weights", "is_fully_integer",
 }  # fmt: skip
 SHORT = {"epochs": 1, "batch_size": 32, "learning_rate": 1e-4}
+TWINS = {"executorch_xnnpack_qat", "executorch_xnnpack_dynamic"}
+"""Convert as executorch_xnnpack does, slowly, and train as the other QAT passes do."""
+
 each_torch_pass = pytest.mark.parametrize("name", TORCH)
 
 Run = Callable[..., tuple[Artifact, StepRecord]]
@@ -92,7 +95,9 @@ def test_second_run_comes_from_the_cache(name, run, results):
     assert replace(two, cache_hit=False, seconds=one.seconds) == one
 
 
-@each_torch_pass
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.full if name in TWINS else ()) for name in TORCH]
+)
 def test_same_input_gives_the_same_bytes_after_other_work(name, run, results):
     first, _, _ = results(run, name)
 

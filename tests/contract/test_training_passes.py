@@ -24,6 +24,9 @@ __all__ = ["context", "framework_models"]
 
 TRAINING = [name for name in READING if PASSES.load(name).needs_training]
 SHORT = {"epochs": 1, "batch_size": 8}
+TWINS = {"cluster", "prune", "cqat", "pcqat"}
+"""Share their training with another pass; tests of their own hold cluster and prune to the same bytes."""
+
 each_training_pass = pytest.mark.parametrize("name", TRAINING)
 
 
@@ -73,7 +76,9 @@ def test_labels_that_the_model_does_not_know_are_an_input_error(name, context, t
         PASSES.load(name).run(model_of("keras", framework_models), SHORT, context("keras", training=wrong))
 
 
-@each_training_pass
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.full if name in TWINS else ()) for name in TRAINING]
+)
 def test_same_input_gives_the_same_bytes_in_every_process(name, context, training, framework_models, fresh_isolate):
     """After other work in one child, and in one that is new; the way there is told."""
     heard: list[Event] = []

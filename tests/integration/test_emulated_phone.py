@@ -86,7 +86,11 @@ def test_portable_program_answers_as_torch_on_the_host(phone: DeviceClient, phon
 
 
 @pytest.mark.parametrize(
-    ("recipe", "runtime"), [((), "qnnpack_static"), (("--recipe", "executorch_xnnpack"), "executorch_xnnpack")]
+    ("recipe", "runtime"),
+    [
+        ((), "qnnpack_static"),
+        pytest.param(("--recipe", "executorch_xnnpack"), "executorch_xnnpack", marks=pytest.mark.full),
+    ],
 )
 def test_pytorch_model_is_deployed_and_answers_as_on_the_host(
     emulated_phone: EmulatedDevice,

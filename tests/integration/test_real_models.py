@@ -50,8 +50,9 @@ def test_resnet8_to_int8_differs_little_from_float_on_cifar(
 @pytest.mark.parametrize(
     ("model", "operators"),
     [
+        ("mobilenet_v1_0.25_128_quant.tflite", 5),
         pytest.param("tf2_mobilenet_v2_1.0_224_ptq.tflite", 6, marks=pytest.mark.full),
-        ("movenet_single_pose_lightning_ptq.tflite", 15),
+        pytest.param("movenet_single_pose_lightning_ptq.tflite", 15, marks=pytest.mark.full),
     ],
 )
 def test_compressed_model_is_deployed_as_it_is_and_profiled(
