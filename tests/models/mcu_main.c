@@ -12,7 +12,7 @@ static const struct {
   void (*reset)(void *);
   void (*invoke)(void *);
   size_t arena_bytes;
-  struct range inputs[9], outputs[9];
+  struct range inputs[17], outputs[17];
 } cases[] = {
 /* cases */
 };
