@@ -6,7 +6,7 @@ import hashlib
 import os
 import signal
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 
 from device_agents.linux import blobs, environment, links, lock, protocol, releases, requests, slots, storage
@@ -17,7 +17,7 @@ from device_agents.linux.root import Root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import FrameType
     from typing import Any
 
@@ -69,6 +69,8 @@ class Agent:
         with open(path, "rb") as file:
             self._digest = hashlib.sha256(file.read()).hexdigest()
         self._request = 0
+        self._hold = ExitStack()
+        self._is_held = False
         self._verbs: dict[str, Callable[[Params], Result]] = {
             "hello": self._hello,
             "status": self._status,
@@ -196,13 +198,13 @@ class Agent:
 
             return inflate(payload, size - offset)
 
-        with lock.exclusive(self._root.lock):
+        with self._locked():
             self._root.prepare()
             return blobs.stage(self._root, digest, size, begin)
 
     def _activate(self, params: Params) -> Result:
         expect = requests.digest_or_none(params, "expect")
-        with lock.exclusive(self._root.lock):
+        with self._locked():
             return self._slots().activate(params.get("manifest"), expect, self._compute.prove, self._install)
 
     def _install(self, release: Manifest, opened: dict[str, int]) -> None:
@@ -212,43 +214,66 @@ class Agent:
 
     def _rollback(self, params: Params) -> Result:
         to = requests.digest_or_none(params, "to")
-        with lock.exclusive(self._root.lock):
+        with self._locked():
             return self._slots().rollback(to)
 
     def _collect(self, params: Params) -> Result:
         keep, data = requests.count(params, "keep", 1 << 20), requests.flag(params, "data")
-        with lock.exclusive(self._root.lock):
+        with self._locked():
             return self._slots().collect(keep, data)
 
     def _probe(self, params: Params) -> Result:
-        found = self._prober.probe(requests.names_or_none(params, "runtimes"))
+        from device_agents.linux import snapshot  # a rollback does without
+
+        names = requests.names_or_none(params, "runtimes")
+        if names == []:
+            return {"runtimes": {}, "environment": snapshot.take()}
+        found = self._prober.probe(names)
         try:
-            with lock.exclusive(self._root.lock):
+            with self._locked():
                 self._slots().remember_probe(found)
         except (AgentError, OSError) as reason:  # locked, full or read-only: the answer is worth more than the note
             self._warn(f"the result of the probe is not stored: {reason}")
-        return {"runtimes": found, "environment": environment.snapshot()}
+        return {"runtimes": found, "environment": snapshot.take()}
 
     def _infer(self, params: Params) -> Result:
         with self._compute.run(params) as (result, child, outputs):
             return self._send_outputs(result, child, outputs)
 
     def _evaluate(self, params: Params) -> Result:
-        with lock.exclusive(self._root.lock), self._compute.run(params) as (result, child, outputs):
+        with self._locked(), self._compute.run(params) as (result, child, outputs):
             answer = self._send_outputs(result, child, outputs)
         return dict(answer, samples=result["samples"], seconds=result["seconds"])
 
     def _measure(self, params: Params) -> Result:
-        with lock.exclusive(self._root.lock):
+        hold = requests.flag(params, "hold")
+        if not self._is_held:
+            self._hold.enter_context(lock.exclusive(self._root.lock))
+            self._is_held = True
+        try:
             return self._compute.measure(
                 params, lambda done, total: self._event("progress", phase="measure", done=done, total=total)
             )
+        finally:
+            if not hold:
+                self._is_held = False
+                self._hold.close()
 
     def _send_outputs(self, result: dict[str, Any], child: dict[str, Any], outputs: int) -> Result:
         for entry in result["outputs"]:
             self._channel.send_payload(self._request, entry["name"], outputs, entry["offset"], entry["size"])
         described = [{key: entry[key] for key in ("name", "shape", "dtype")} for entry in result["outputs"]]
-        return {"outputs": described, "child": child}
+        answer = {"outputs": described, "child": child}
+        return dict(answer, kernels=result["kernels"]) if "kernels" in result else answer
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """The device's lock, which a measure may have kept."""
+        if self._is_held:
+            yield
+        else:
+            with lock.exclusive(self._root.lock):
+                yield
 
     def _slots(self) -> slots.Slots:
         self._root.prepare()

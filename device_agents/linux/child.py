@@ -16,7 +16,7 @@ import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from device_agents.linux import measuring, runners, tensors
+from device_agents.linux import measuring, page_cache, runners, tensors, weighing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,6 +39,8 @@ class JobError(Exception):
 def main() -> int:
     """Read the job from stdin, do it, write `{"result"}` or `{"code", "message"}` to the job's result descriptor."""
     job = json.load(sys.stdin.buffer)
+    if "affinity" in job:
+        os.sched_setaffinity(0, job["affinity"])
     _limit(job["limits"])
     sys.path[1:1] = job["sys_path"]
     try:
@@ -51,7 +53,7 @@ def main() -> int:
         traceback.print_exc()
         answer = {"code": "E_DEVICE", "message": f"{type(failure).__name__}: {failure}"}
     with os.fdopen(job["result_fd"], "wb") as results:
-        results.write(json.dumps(answer, allow_nan=False).encode() + b"\n")
+        results.write(json.dumps(answer, allow_nan=False, separators=(",", ":")).encode() + b"\n")
     sys.stderr.flush()
     os._exit(0)  # the answer is complete; a crash of a runtime's own tear-down would say nothing about the model
 
@@ -85,6 +87,8 @@ def _open(job: dict[str, Any]) -> runners.Session:
             "E_UNSUPPORTED",
             "the runtime {!r} runs {}, not {!r}".format(job["runner"], ", ".join(module.FORMATS), job["format"]),
         )
+    if job["options"].get("tensors") and not getattr(module, "KEEPS_TENSORS", False):
+        raise JobError("E_UNSUPPORTED", "the runtime {!r} keeps no intermediate tensors".format(job["runner"]))
     session: runners.Session = module.load("/proc/self/fd/{}".format(job["model"]), job["options"])
     return session
 
@@ -120,7 +124,10 @@ def _run(job: dict[str, Any]) -> dict[str, Any]:
     while chunk := list(itertools.islice(samples, writer.chunk)):
         writer.write([run(values) for values in chunk])
     seconds = time.perf_counter() - started
-    return {"outputs": writer.describe(session.outputs), "samples": count, "seconds": seconds}
+    result = {"outputs": writer.describe(session.outputs), "samples": count, "seconds": seconds}
+    if job["options"].get("tensors"):
+        result["kernels"] = getattr(session, "kernels", None)
+    return result
 
 
 class _Writer:
@@ -167,21 +174,53 @@ class _Writer:
 
 
 def _measure(job: dict[str, Any]) -> dict[str, Any]:
-    return measuring.latency(
+    cold = page_cache.drop(job["model"]) if job["plan"]["cold"] else None  # nothing reads it before the model is loaded
+    found = measuring.latency(
         prepare=lambda: runners.load_module(job["runner"]).prepare(),
         load=lambda: _open(job),
         samples=lambda session: list(_samples(job, session)),
         plan=job["plan"],
     )
+    return found if cold is None else dict(found, cold=cold)
 
 
 def _memory(job: dict[str, Any]) -> dict[str, Any]:
-    found = measuring.memory(
+    found = weighing.memory(
         prepare=lambda: runners.load_module(job["runner"]).prepare(),
         load=lambda: _open(job),
         samples=lambda session: list(_samples(job, session)),
     )
-    return dict(found, file_bytes=os.fstat(job["model"]).st_size)
+    found["file_bytes"] = os.fstat(job["model"]).st_size
+    if job["identify"]:
+        from device_agents.linux import distributions  # behind what was weighed
+
+        found["runtime"] = distributions.facts(runners.load_module(job["runner"]).versions())
+    return found
 
 
-_JOBS = {"probe": _probe, "load": _load, "run": _run, "measure": _measure, "memory": _memory}
+def _instructions(job: dict[str, Any]) -> dict[str, Any]:
+    from device_agents.linux import instructions  # only this job needs it
+
+    session = _open(job)
+    return instructions.count(session, list(_samples(job, session)), job["counted"])
+
+
+def _operators(job: dict[str, Any]) -> dict[str, Any]:
+    module = runners.load_module(job["runner"])
+    if not hasattr(module, "operators"):
+        raise JobError("E_UNSUPPORTED", "the runtime {!r} does not time its operators".format(job["runner"]))
+    session = _open(job)
+    inputs = [spec["name"] for spec in session.inputs]
+    path = "/proc/self/fd/{}".format(job["model"])
+    return {"operators": module.operators(path, job["options"], inputs, list(_samples(job, session)))}
+
+
+_JOBS = {
+    "probe": _probe,
+    "load": _load,
+    "run": _run,
+    "measure": _measure,
+    "memory": _memory,
+    "operators": _operators,
+    "instructions": _instructions,
+}

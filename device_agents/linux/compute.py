@@ -7,19 +7,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from device_agents.linux import blobs, environment, golden, probing, protocol, releases, requests, tensors, worker
+from device_agents.linux import blobs, golden, measure_plan, probing, releases, requests, snapshot, tensors, worker
 from device_agents.linux.errors import AgentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from device_agents.linux.manifest import Manifest
     from device_agents.linux.root import Root
 
 MAX_OUTPUT_BYTES = worker.GIB
 _PROVE_TIMEOUT_S = 300.0
-_MAX_TIMES = protocol.MAX_TIMES
-"""Times in one answer: 11 characters each, they fit in a line of 1 MiB."""
 
 
 @dataclass(frozen=True)
@@ -77,32 +75,62 @@ class Compute:
             yield answer
 
     def measure(self, params: dict[str, Any], progress: Callable[[int, int], None]) -> dict[str, Any]:
-        """Latency in as many fresh processes as asked for, then memory in one more."""
-        options = requests.options(params)
-        processes = requests.count(params, "processes", 1000, least=1)
-        plan = {
-            "warmup": requests.count(params, "warmup", _MAX_TIMES),
-            "samples": requests.count(params, "samples", _MAX_TIMES, least=1),
-            "min_seconds": requests.seconds(params, "min_seconds", 3600),
-        }
-        plan["max_samples"] = _MAX_TIMES // processes - int(plan["warmup"])
-        if plan["samples"] > plan["max_samples"]:
-            raise requests.bad(f"processes * (warmup + samples) is above {_MAX_TIMES}")
-        before = environment.snapshot()
+        """Latency in as many fresh processes as asked for, then memory in more of them."""
+        options, plan = requests.options(params), measure_plan.read(params)
+        pinned: dict[str, Any] = {} if plan.affinity is None else {"affinity": plan.affinity}
+        before = snapshot.take()
         runs: list[dict[str, Any]] = []
+        memories: list[dict[str, Any]] = []
+        total = plan.processes + plan.memory
         with self._open(params) as (model, data):
-            for index in range(processes):
-                progress(index, processes + 1)
-                runs.append(_with_child(self._start("measure", model, data, options, {"plan": plan}), _NO_TIMES))
+            for index in range(plan.processes):
+                progress(index, total)
+                more = dict(pinned, plan=plan.for_process(runs))
+                runs.append(_with_child(self._start("measure", model, data, options, more), _NO_TIMES))
                 if runs[-1]["child"]["exit"] != "ok":
                     break  # it would only crash or hang again
-            progress(processes, processes + 1)
-            memory = _with_child(self._start("memory", model, data, options, {}), _NO_MEMORY)
+            for index in range(plan.memory):
+                progress(plan.processes + index, total)
+                more = dict(pinned, identify=index == 0)
+                memories.append(_with_child(self._start("memory", model, data, options, more), _NO_MEMORY))
+                if memories[-1]["child"]["exit"] != "ok":
+                    break
+            costs = self._costs(plan, model, data, options, pinned)
+        runtime = memories[0].pop("runtime", None) if memories else None
         return {
             "runs": runs,
-            "memory": memory,
-            "environment": {"before": before, "after": environment.snapshot()},
+            "memory": memories[0] if memories else None,
+            "memories": memories,
+            "environment": {
+                "before": dict(before, runtime=runtime),
+                "after": dict(snapshot.take(), runtime=runtime),
+            },
+            **costs,
         }
+
+    def _costs(
+        self,
+        plan: measure_plan.MeasurePlan,
+        model: _Model,
+        data: list[dict[str, Any]],
+        options: requests.Options,
+        pinned: dict[str, Any],
+    ) -> dict[str, Any]:
+        """What each operator takes and what a call takes in instructions, as far as asked for."""
+        from device_agents.linux import instructions, operators  # no other request needs them
+
+        found: dict[str, Any] = {}
+        if plan.operators:
+            found.update(operators.measure(lambda: self._start("operators", model, data, options, pinned)))
+        if plan.instructions:
+            one_thread = dict(options.for_runner, threads=1)  # with more, who does what differs from call to call
+
+            def start(launcher: Sequence[str]) -> worker.Outcome:
+                more = dict(pinned, options=one_thread, counted=bool(launcher))
+                return self._start("instructions", model, data, options, more, launcher, instructions.ENVIRONMENT)
+
+            found.update(instructions.measure(start))
+        return found
 
     @contextmanager
     def _open(self, params: dict[str, Any]) -> Iterator[tuple[_Model, list[dict[str, Any]]]]:
@@ -142,6 +170,8 @@ class Compute:
         data: list[dict[str, Any]],
         options: requests.Options,
         more: dict[str, Any],
+        launcher: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> worker.Outcome:
         extra = [more["outputs_fd"]] if "outputs_fd" in more else []
         job = {
@@ -162,6 +192,8 @@ class Compute:
             descriptors=sorted({model.descriptor, *(entry["fd"] for entry in data), *extra}),
             timeout_s=options.timeout_s,
             hangup=self._hangup,
+            launcher=launcher,
+            environment=environment,
         )
 
 
@@ -173,7 +205,15 @@ _NO_TIMES: dict[str, Any] = {
     "samples_ns": [],
     "batch": 1,
 }
-_NO_MEMORY = {"baseline_rss_bytes": None, "peak_rss_bytes": None, "file_bytes": None}
+_NO_MEMORY: dict[str, Any] = {
+    "baseline_rss_bytes": None,
+    "peak_rss_bytes": None,
+    "pss_bytes": None,
+    "private_bytes": None,
+    "swap_bytes": None,
+    "arena_bytes": None,
+    "file_bytes": None,
+}
 
 
 def _must(outcome: worker.Outcome) -> dict[str, Any]:

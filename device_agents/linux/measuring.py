@@ -1,11 +1,19 @@
-"""Latency and memory of a model in a process that does nothing else."""
+"""Latency of a model in a process that does nothing else."""
 
 from __future__ import annotations
 
 import gc
 import itertools
+import math
+import resource
 import time
+from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from device_agents.linux import conditions, stages
+from device_agents.linux.sentinel import Sentinel
+from device_agents.linux.warmup import Steadiness
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -14,10 +22,21 @@ if TYPE_CHECKING:
 
     Samples = Callable[["Session"], "list[tuple[Any, ...]]"]
 
-_MEMORY_RUNS = 20
+_clock = partial(time.clock_gettime_ns, time.CLOCK_MONOTONIC_RAW)
+"""Neither a step of the wall clock nor NTP's corrections of its rate reach it."""
+
+_TIMER_PAIRS = 10_000
+_SHORT_NS = 50_000
+_TIMER_SHARE = 100
+"""Calls below 50 us, or below 100 times the timer's cost, are batched where that is allowed (edgekit-bench/1, D7)."""
+
+_LAST_CALLS = 100
+"""The length of a batch is settled by the median of so many calls at the end of the warm-up."""
+
+_DIGESTED = 8
+"""Outputs of so many inputs are digested."""
+
 _T = TypeVar("_T")
-_clock = time.perf_counter_ns
-"""CLOCK_MONOTONIC: a step of the wall clock does not reach it."""
 
 
 def latency(
@@ -29,63 +48,98 @@ def latency(
         prepare: imports the runtime and all that it needs.
         load: makes the model ready to run.
         samples: the inputs; they are cycled, because one input again and again flatters the caches.
-        plan: `warmup` and `samples` (counts), `min_seconds`, and `max_samples`, which the answer has room for.
+        plan: what `measure_plan.read` made of the request.
 
     Returns:
-        `import_ns, load_ns, first_ns, warmup_ns, samples_ns, batch`. When `min_seconds` of single calls would give more
-        than `max_samples`, each sample is the mean of `batch` calls in a row.
+        R of docs/protocol.md without `child` and `cold`.
     """
+    sentinel = None if plan["sentinel_rounds"] is None else Sentinel(plan["sentinel_rounds"])
+    work_before_ns = sentinel and sentinel.time_ns()
+    before = conditions.now() if plan["conditions"] else None
     _, import_ns = _timed(prepare)
     session, load_ns = _timed(load)
-    inputs = itertools.cycle(samples(session))
+    values = samples(session)
+    inputs = itertools.cycle(values)
     gc.collect()
     gc.freeze()
     gc.disable()
     first_ns = _call(session, inputs)
-    warmup_ns = [_call(session, inputs) for _ in range(plan["warmup"])]
-    batch = _batch(sorted(warmup_ns or [first_ns])[len(warmup_ns) // 2], plan)
-    return {
+    warmup_ns, last_ns, steady = _warm_up(session, inputs, plan)
+    timer_ns = None if plan["batch_ns"] is None else _timer_ns()
+    batch = _batch(_median(last_ns or [first_ns]), timer_ns, plan)
+    found: dict[str, Any] = {
         "import_ns": import_ns,
         "load_ns": load_ns,
         "first_ns": first_ns,
         "warmup_ns": warmup_ns,
-        "samples_ns": _steady(session, inputs, plan, batch),
+        **_steady(session, inputs, plan, batch),
         "batch": batch,
+        "before": before,
+        "after": conditions.now() if plan["conditions"] else None,
     }
+    if sentinel is not None:
+        found["sentinel"] = {
+            "rounds": sentinel.rounds,
+            "before_ns": work_before_ns,
+            "after_ns": sentinel.time_ns(),
+        }
+    if steady is not None:
+        found["steady"] = steady
+    if timer_ns is not None:
+        found["timer_ns"] = timer_ns
+    if plan["stages"]:
+        found["stages_ns"] = stages.times_ns(session, values, plan["stages"])
+    if plan["outputs"]:
+        found["outputs_sha256"] = _outputs_sha256(session, values)
+    return found
 
 
-def memory(prepare: Callable[[], None], load: Callable[[], Session], samples: Samples) -> dict[str, Any]:
-    """Resident bytes before the model is loaded and at the peak of 20 runs.
+def _warm_up(
+    session: Session, inputs: Iterator[tuple[Any, ...]], plan: dict[str, Any]
+) -> tuple[list[int], list[int], bool | None]:
+    """Times of the first calls, times of the last ones, and whether they became steady; None if nobody asked."""
+    if plan["steady_cap_s"] is None:
+        found = [_call(session, inputs) for _ in range(plan["warmup"])]
+        return found, found[-_LAST_CALLS:], None
+    first: list[int] = []
+    last: deque[int] = deque(maxlen=_LAST_CALLS)
+    steadiness = Steadiness()
+    end = _clock() + int(plan["steady_cap_s"] * 1e9)
+    while not steadiness.reached(plan["warmup"]) and (steadiness.calls < plan["warmup"] or _clock() < end):
+        call_ns = _call(session, inputs)
+        steadiness.add(call_ns)
+        last.append(call_ns)
+        if len(first) < plan["max_warmup"]:
+            first.append(call_ns)
+    return first, list(last), steadiness.reached(plan["warmup"])
 
-    Returns:
-        `baseline_rss_bytes, peak_rss_bytes` (VmHWM; None when the kernel does not let it be reset after the imports).
-    """
-    prepare()
-    gc.collect()
-    can_reset = _reset_peak()
-    baseline = _status()
-    session = load()
-    inputs = itertools.cycle(samples(session))
-    for _ in range(_MEMORY_RUNS):
-        session.run(next(inputs))
-    final = _status()
-    return {
-        "baseline_rss_bytes": baseline.get("VmRSS"),
-        "peak_rss_bytes": final.get("VmHWM") if can_reset else None,
-    }
 
-
-def _steady(session: Session, inputs: Iterator[tuple[Any, ...]], plan: dict[str, Any], batch: int) -> list[int]:
+def _steady(session: Session, inputs: Iterator[tuple[Any, ...]], plan: dict[str, Any], batch: int) -> dict[str, Any]:
+    """The counted calls, and what the machine did meanwhile."""
     clock, run, most = _clock, session.run, plan["max_samples"]
     found: list[int] = []
-    end = clock() + int(plan["min_seconds"] * 1e9)
+    windows: list[dict[str, Any]] = []
+    window_ns = math.inf if plan["window_s"] is None else plan["window_s"] * 1e9
+    noted = 0
+    switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+    begin = clock()
+    end, edge = begin + int(plan["min_seconds"] * 1e9), begin + window_ns
     while len(found) < most and (len(found) < plan["samples"] or clock() < end):
         values = list(itertools.islice(inputs, batch))
         started = clock()
         for value in values:
             run(value)
-        found.append((clock() - started) // batch)
-    return found
+        ended = clock()
+        found.append((ended - started) // batch)
+        if ended >= edge and len(windows) < plan["max_windows"]:
+            windows.append({"samples": len(found) - noted, "conditions": conditions.now()})
+            noted, edge = len(found), clock() + window_ns
+    answer = {"samples_ns": found, "switches": resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - switches}
+    if window_ns == math.inf:
+        return answer
+    if noted < len(found):
+        windows.append({"samples": len(found) - noted, "conditions": conditions.now()})
+    return dict(answer, windows=windows)
 
 
 def _call(session: Session, inputs: Iterator[tuple[Any, ...]]) -> int:
@@ -95,32 +149,38 @@ def _call(session: Session, inputs: Iterator[tuple[Any, ...]]) -> int:
     return _clock() - started
 
 
-def _batch(call_ns: int, plan: dict[str, Any]) -> int:
-    expected = plan["min_seconds"] * 1e9 / max(1, call_ns)
-    return max(1, round(expected / plan["max_samples"] + 0.5)) if expected > plan["max_samples"] else 1
+def _batch(call_ns: int, timer_ns: int | None, plan: dict[str, Any]) -> int:
+    """Calls a sample: as many as make a short call measurable, and as the answer has no room for one by one."""
+    call_ns = max(1, call_ns)
+    batch = 1
+    if timer_ns is not None and call_ns < max(_SHORT_NS, _TIMER_SHARE * timer_ns):
+        batch = math.ceil(plan["batch_ns"] / call_ns)
+    expected = plan["min_seconds"] * 1e9 / call_ns
+    return max(1, batch, round(expected / plan["max_samples"] + 0.5) if expected > plan["max_samples"] else 1)
+
+
+def _timer_ns() -> int:
+    """The median cost of reading the clock twice."""
+    clock = _clock
+    pairs = [(clock(), clock()) for _ in range(_TIMER_PAIRS)]
+    return _median([second - first for first, second in pairs])
+
+
+def _outputs_sha256(session: Session, values: list[tuple[Any, ...]]) -> str:
+    import hashlib  # behind the timed import, which brings it along with many a runtime
+
+    digest = hashlib.sha256()
+    for value in values[:_DIGESTED]:
+        for output in session.run(value):
+            digest.update(memoryview(output).tobytes())
+    return digest.hexdigest()
+
+
+def _median(values: list[int]) -> int:
+    return sorted(values)[len(values) // 2]
 
 
 def _timed(action: Callable[[], _T]) -> tuple[_T, int]:
     started = _clock()
     value = action()
     return value, _clock() - started
-
-
-def _reset_peak() -> bool:
-    """Set VmHWM back to VmRSS (proc(5), clear_refs, value 5)."""
-    try:
-        with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
-            file.write("5")
-    except OSError:
-        return False
-    return True
-
-
-def _status() -> dict[str, int]:
-    facts = {}
-    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
-        for line in file:
-            key, _, value = line.partition(":")
-            if value.endswith(" kB\n"):
-                facts[key] = int(value.split()[0]) * 1024
-    return facts

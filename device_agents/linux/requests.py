@@ -69,7 +69,7 @@ def options(params: dict[str, Any]) -> Options:
     value = params.get("options") or {}
     if not isinstance(value, dict):
         raise bad("options is not an object")
-    known = {"threads", "delegate", "timeout_s", "memory_limit_bytes", "seed", "kernels"}
+    known = {"threads", "delegate", "timeout_s", "memory_limit_bytes", "seed", "kernels", "tensors"}
     if not set(value) <= known:
         raise bad(f"options has {sorted(set(value) - known)}; known are {sorted(known)}")
     kernels = value.get("kernels") or "default"
@@ -88,6 +88,7 @@ def options(params: dict[str, Any]) -> Options:
             "delegate": delegate,
             "kernels": kernels,
             "seed": 0 if value.get("seed") is None else count(value, "seed", 2**63),
+            "tensors": names_or_none(value, "tensors") or [],
         },
     )
 

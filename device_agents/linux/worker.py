@@ -18,7 +18,7 @@ from device_agents.linux import durable, environment, protocol
 from device_agents.linux.errors import HostGoneError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
 GIB = 1024**3
 _TAIL_BYTES = 4096
@@ -71,6 +71,8 @@ def run(
     timeout_s: float,
     hangup: int,
     write_bytecode: bool = False,
+    launcher: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Run one job in a process of its own, and kill its whole session in the end.
 
@@ -82,6 +84,8 @@ def run(
         timeout_s: wall-clock limit.
         hangup: the host's end; when it closes, the child is killed.
         write_bytecode: whether imports may leave .pyc files.
+        launcher: words before the command, of a program that runs its arguments.
+        environment: more variables for the child.
 
     Raises:
         HostGoneError: the host went away; the child is dead.
@@ -89,12 +93,12 @@ def run(
     result_in, result_out = os.pipe()
     try:
         process = subprocess.Popen(
-            [sys.executable, *([] if write_bytecode else ["-B"]), agent_path, "worker"],
+            [*launcher, sys.executable, *([] if write_bytecode else ["-B"]), agent_path, "worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             cwd=folder if os.path.isdir(folder) else "/",
-            env=_child_environment(),
+            env={**_child_environment(), **(environment or {})},
             pass_fds=[result_out, *descriptors],
             start_new_session=True,
         )

@@ -71,6 +71,9 @@ class Session:
         except OSError as cause:
             self.close()
             raise BoardError(f"{qemu} cannot be started with {image}: {cause.strerror}") from cause
+        except BaseException:
+            self.close()
+            raise
         assert self._process.stderr is not None
         self._stderr = self._process.stderr.fileno()
 
@@ -85,6 +88,7 @@ class Session:
         hello = _read(protocol.read_hello, self._ask(protocol.HELLO))
         if hello.protocol != protocol.PROTOCOL:
             raise BoardError(f"the board speaks protocol {hello.protocol}, not {protocol.PROTOCOL}")
+        self._remove_folder()  # all of it is open by now, and if we are killed nobody else removes it
         return hello
 
     def infer(self, inputs: bytes) -> bytes:
@@ -120,6 +124,9 @@ class Session:
             if process.stderr is not None:
                 process.stderr.close()
         self._close_pipes()
+        self._remove_folder()
+
+    def _remove_folder(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _pipe(self, name: str) -> int:

@@ -18,6 +18,7 @@ from edgekit.core.errors import ProtocolError
 from edgekit.core.events import Event, OnEvent, ignore
 from edgekit.core.files import require_readable
 from edgekit.device.fields import Fields
+from edgekit.device.measured import MeasureRequest, MeasureResult
 from edgekit.device.replies import (
     Activation,
     ChildFacts,
@@ -25,7 +26,6 @@ from edgekit.device.replies import (
     EvaluateResult,
     Hello,
     InferResult,
-    MeasureResult,
     OutputTensor,
     ProbeResult,
     Rollback,
@@ -43,6 +43,8 @@ OUTPUT_LIMIT_BYTES = 1024 * 1024 * 1024
 """Most bytes of outputs that one answer may have, unless the caller allows more."""
 
 _SLACK_S = 120.0
+_CLOCK_ERROR = 1e-3
+"""A device's raw clock may run so much faster than ours: twice what NTP corrects at most (500 ppm, RFC 5905)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +77,7 @@ class RunOptions:
         timeout_s: of the child process.
         memory_limit_bytes: address space of the child; None means no limit.
         kernels: "default", "reference" or "builtin".
+        tensors: names of intermediate tensors that come behind the outputs, where the runtime can keep them.
     """
 
     threads: int = 1
@@ -83,10 +86,12 @@ class RunOptions:
     memory_limit_bytes: int | None = None
     seed: int = 0
     kernels: str = "default"
+    tensors: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
-        """O of docs/protocol.md."""
-        return dict(vars(self))
+        """O of docs/protocol.md; an agent of old knows no tensors."""
+        named = dict(vars(self), tensors=list(self.tensors))
+        return named if self.tensors else {key: value for key, value in named.items() if key != "tensors"}
 
 
 class DeviceClient:
@@ -249,7 +254,11 @@ class DeviceClient:
         """
         reply = self._run("infer", inputs, artifact, options, on_event, output_limit_bytes)
         fields = Fields(reply.result, "infer")
-        return InferResult(outputs=_outputs(reply, fields), child=ChildFacts.parse(fields.fields("child")))
+        return InferResult(
+            outputs=_outputs(reply, fields),
+            child=ChildFacts.parse(fields.fields("child")),
+            kernels=_kernels(fields),
+        )
 
     def evaluate(
         self,
@@ -266,6 +275,7 @@ class DeviceClient:
         return EvaluateResult(
             outputs=_outputs(reply, fields),
             child=ChildFacts.parse(fields.fields("child")),
+            kernels=_kernels(fields),
             samples=fields.integer("samples"),
             seconds=fields.number("seconds"),
         )
@@ -273,23 +283,17 @@ class DeviceClient:
     def measure(
         self,
         inputs: Sequence[NDArray[Any] | TensorRef],
+        request: MeasureRequest,
         *,
-        processes: int,
-        warmup: int,
-        samples: int,
-        min_seconds: float,
         artifact: ArtifactRef | None = None,
         options: RunOptions | None = None,
         on_event: OnEvent = ignore,
     ) -> MeasureResult:
-        """Time the model in fresh processes, and weigh it in one more.
+        """Time the model in fresh processes, and weigh it in more.
 
         Args:
             inputs: as for `infer`; cycled through.
-            processes: fresh processes, one after the other.
-            warmup: inferences in each before the timed ones.
-            samples: timed inferences in each, at least.
-            min_seconds: time that each spends on them, at least.
+            request: what to measure, and how often.
             artifact: None means the active release.
             options: how to run it.
             on_event: hears of progress.
@@ -297,19 +301,13 @@ class DeviceClient:
         Raises:
             ProtocolError: the device claims more time than went by here.
         """
-        staged = self._staged(inputs, on_event)
-        params = self._params(staged, artifact, options) | {
-            "processes": processes,
-            "warmup": warmup,
-            "samples": samples,
-            "min_seconds": min_seconds,
-        }
+        params = self._params(self._staged(inputs, on_event), artifact, options) | request.as_json()
         started = time.monotonic_ns()
         reply = self._session.request("measure", params, on_event=_progress("measure", on_event))
         wall_ns = time.monotonic_ns() - started
         result = MeasureResult.parse(Fields(reply.result, "measure"))
         claimed_ns = sum(run.total_ns for run in result.runs)
-        if claimed_ns > wall_ns:
+        if claimed_ns > wall_ns * (1 + _CLOCK_ERROR):
             raise ProtocolError(
                 f"the device claims {claimed_ns / 1e9:.3f} s of work, but only {wall_ns / 1e9:.3f} s went by here",
                 hint="its clock is wrong, or it is not honest; do not trust its numbers",
@@ -367,6 +365,10 @@ def _outputs(reply: Reply, fields: Fields) -> tuple[OutputTensor, ...]:
         tensor(item.text("name"), payload.data, shape=item.integers("shape"), dtype=item.text("dtype"))
         for item, payload in zip(described, reply.payloads, strict=True)
     )
+
+
+def _kernels(fields: Fields) -> str | None:
+    return fields.text("kernels") if fields.has("kernels") else None
 
 
 def _progress(phase: str, on_event: OnEvent) -> Any:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from device_agents.linux import protocol
 from edgekit.core.errors import ProtocolError
+from edgekit.core.measurement import Conditions
+from edgekit.device.conditions import conditions_of
 from edgekit.device.fields import Fields
 from edgekit.transports import printable
 
@@ -221,15 +223,25 @@ class Rollback:
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeResult:
-    """Runtimes by name, and the machine's environment as the device tells it."""
+    """Runtimes by name, and the machine's environment as the device tells it.
+
+    Attributes:
+        environment: of free form.
+        conditions: within it; None from an agent that does not tell them.
+    """
 
     runtimes: Mapping[str, RuntimeFacts]
     environment: Mapping[str, Any]
+    conditions: Conditions | None = None
 
     @classmethod
     def parse(cls, fields: Fields) -> ProbeResult:
         """Read the answer to `probe`."""
-        return cls(runtimes=_runtimes(fields.fields("runtimes")), environment=fields.free_form("environment"))
+        return cls(
+            runtimes=_runtimes(fields.fields("runtimes")),
+            environment=fields.free_form("environment"),
+            conditions=conditions_of(fields.fields("environment")),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,10 +283,17 @@ class OutputTensor:
 
 @dataclass(frozen=True, kw_only=True)
 class InferResult:
-    """Outputs of the model, and how the child fared."""
+    """Outputs of the model, and how the child fared.
+
+    Attributes:
+        outputs: of the model, then the intermediate tensors that were asked for.
+        child: how the process ended.
+        kernels: that computed intermediate tensors; None where none were asked for.
+    """
 
     outputs: tuple[OutputTensor, ...]
     child: ChildFacts
+    kernels: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -288,79 +307,6 @@ class EvaluateResult(InferResult):
 
     samples: int
     seconds: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProcessRun:
-    """Times of one fresh process in nanoseconds, in the order taken; None only if its child did not end "ok"."""
-
-    import_ns: int | None
-    load_ns: int | None
-    first_ns: int | None
-    warmup_ns: tuple[int, ...]
-    samples_ns: tuple[int, ...]
-    child: ChildFacts
-
-    @classmethod
-    def parse(cls, fields: Fields) -> ProcessRun:
-        """Read one entry of `runs`; a time of zero or less is a lie or a broken clock."""
-        child = ChildFacts.parse(fields.fields("child"))
-        read = fields.integer if child.exit == "ok" else fields.optional_integer
-        return cls(
-            import_ns=read("import_ns"),
-            load_ns=read("load_ns"),
-            first_ns=read("first_ns", minimum=1),
-            warmup_ns=fields.integers("warmup_ns", minimum=1),
-            samples_ns=fields.integers("samples_ns", minimum=1),
-            child=child,
-        )
-
-    @property
-    def total_ns(self) -> int:
-        """All of it, as far as it is known."""
-        return sum((self.import_ns or 0, self.load_ns or 0, self.first_ns or 0, *self.warmup_ns, *self.samples_ns))
-
-
-@dataclass(frozen=True, kw_only=True)
-class MemoryRun:
-    """Memory of one process of its own.
-
-    Attributes:
-        baseline_rss_bytes: resident after all imports, before the model.
-        peak_rss_bytes: highest since then.
-        file_bytes: size of the artifact.
-    """
-
-    baseline_rss_bytes: int | None
-    peak_rss_bytes: int | None
-    file_bytes: int | None
-    child: ChildFacts
-
-
-@dataclass(frozen=True, kw_only=True)
-class MeasureResult:
-    """Raw samples of all processes; environments as the device tells them."""
-
-    runs: tuple[ProcessRun, ...]
-    memory: MemoryRun
-    environment_before: Mapping[str, Any]
-    environment_after: Mapping[str, Any]
-
-    @classmethod
-    def parse(cls, fields: Fields) -> MeasureResult:
-        """Read the answer to `measure`."""
-        memory, environment = fields.fields("memory"), fields.fields("environment")
-        return cls(
-            runs=tuple(ProcessRun.parse(run) for run in fields.objects("runs")),
-            memory=MemoryRun(
-                baseline_rss_bytes=memory.optional_integer("baseline_rss_bytes"),
-                peak_rss_bytes=memory.optional_integer("peak_rss_bytes"),
-                file_bytes=memory.optional_integer("file_bytes"),
-                child=ChildFacts.parse(memory.fields("child")),
-            ),
-            environment_before=environment.free_form("before"),
-            environment_after=environment.free_form("after"),
-        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from edgekit.core.device_entry import DeviceEntry
 from edgekit.core.errors import EdgekitError
 from edgekit.device.client import DeviceClient
 from edgekit.device.connect import connect
+from edgekit.device.measured import MeasureRequest
 from tests.bad_inputs.device_scripts import CHILD, STATUS, WORKING
 
 
@@ -304,7 +305,9 @@ def measuring(**changes: object) -> str:
 def test_80_time_that_cannot_be_is_refused(refused, claim):
     error = refused(
         measuring(**claim),
-        lambda client: client.measure([np.zeros((1, 1), np.float32)], processes=1, warmup=0, samples=1, min_seconds=0),
+        lambda client: client.measure(
+            [np.zeros((1, 1), np.float32)], MeasureRequest(processes=1, warmup=0, samples=1, min_seconds=0)
+        ),
     )
 
     assert (error.exit_code, error.code) == (7, "E_PROTOCOL")

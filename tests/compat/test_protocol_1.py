@@ -9,14 +9,16 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgekit.device.agent_build import bootstrap_source
 from edgekit.device.client import DeviceClient
+from edgekit.device.measured import MeasureRequest
 from edgekit.device.session import AgentProgram, Session
 from edgekit.transports import Endpoint, Limits, Trust
 from edgekit.transports.local import LocalTransport
-from tests.fakes.agent_process import AgentProcess, fake_release, sha256
+from tests.fakes.agent_process import AgentProcess, fake_release, floats, sha256
 
 AGENT = (Path(__file__).parent / "protocol_1" / "agent.pyz").read_bytes()
 AGENT_SHA256 = "716541f4f665b5d2e6db6c00b00b45b59b90941bdb9e3651f682a7f0faed2422"
@@ -57,6 +59,35 @@ def test_release_of_today_runs_on_the_recorded_agent(old_device: DeviceClient) -
         old_device.stage(data)
 
     assert old_device.activate(release.manifest).active == release.digest
+
+
+def test_release_of_today_is_measured_by_the_recorded_agent(old_device: DeviceClient) -> None:
+    release = fake_release()
+    for data in release.files:
+        old_device.stage(data)
+    old_device.activate(release.manifest)
+
+    result = old_device.measure(
+        [np.ones((2, 4), np.float32)], MeasureRequest(processes=1, warmup=1, samples=3, min_seconds=0)
+    )
+
+    assert len(result.runs[0].samples_ns) == 3
+    assert (result.runs[0].switches, result.runs[0].before, result.conditions_before) == (None, None, None)
+    assert result.memories == (result.memory,)
+
+
+def test_measure_of_an_old_host_is_answered_as_of_old(tmp_path: Path) -> None:
+    with AgentProcess(tmp_path / "root").boot() as agent:
+        agent.deploy(fake_release())
+        x = {"blob": agent.stage(floats(1, 2, 3, 4)), "shape": [1, 4], "dtype": "float32"}
+        counts = {"processes": 1, "warmup": 2, "samples": 3, "min_seconds": 0.0}
+        answer = agent.request("measure", artifact={"release": "active"}, inputs=[x], options={}, **counts)
+
+    (run,) = answer["runs"]
+    assert min(run["import_ns"], run["load_ns"]) >= 0 < run["first_ns"]
+    assert (len(run["warmup_ns"]), len(run["samples_ns"]), run["batch"]) == (2, 3, 1)
+    assert {"baseline_rss_bytes", "peak_rss_bytes", "file_bytes", "child"} <= set(answer["memory"])
+    assert set(answer["environment"]) == {"before", "after"}
 
 
 def test_request_of_an_old_host_is_taken_as_plain(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Runs every .ptl and .pte of some folders with its runner: `python -m tests.models.run_phone_files X.bin FOLDER...`.
 
-Prints JSON: the runners' versions, and for each file `{inputs, outputs, values}` (hex) or `{code, message}`.
+Prints JSON: the runners' versions, and for each file `{inputs, outputs, values, operators}` (values as hex, operators
+as kinds or a refusal) or `{code, message}`.
 """
 
 from __future__ import annotations
@@ -19,13 +20,25 @@ OPTIONS = {"threads": 1, "delegate": None, "kernels": "default", "seed": 0}
 
 def outcome(path: Path, x: bytes) -> dict[str, Any]:
     """What the runner makes of a file."""
+    module = runners.load_module(RUNNERS[path.suffix])
     try:
-        session = runners.load_module(RUNNERS[path.suffix]).load(str(path), OPTIONS)
+        session = module.load(str(path), OPTIONS)
     except runners.RunnerError as refusal:
         return {"code": refusal.code, "message": str(refusal)}
     samples = session.samples(0, memoryview(x), 4)
     values = [bytes(session.run((sample,))[0]).hex() for sample in samples]
-    return {"inputs": session.inputs, "outputs": session.outputs, "values": values}
+    told = operators(module, path, list(samples)) if hasattr(module, "operators") else None
+    return {"inputs": session.inputs, "outputs": session.outputs, "values": values, "operators": told}
+
+
+def operators(module: Any, path: Path, samples: list[Any]) -> list[str] | str:
+    """The kinds of a program's operators, or why there are none."""
+    try:
+        found = module.operators(str(path), OPTIONS, ["input_0"], [(sample,) for sample in samples])
+    except runners.RunnerError as refusal:
+        return str(refusal)
+    assert all(one["ns"] >= 0 for one in found)
+    return [f"{one['name']} {one['op']}" for one in found]
 
 
 def engine() -> str | None:

@@ -1,4 +1,4 @@
-// Runs ExecuTorch programs (.pte) behind five C functions, so that Python's ctypes can call them without torch.
+// Runs ExecuTorch programs (.pte) behind a few C functions, so that Python's ctypes can call them without torch.
 //
 // Built against the headers and shared libraries of the executorch wheel (written against 1.5.1). The backend and the
 // kernels register themselves when their libraries are loaded. One session at a time may be used, by one thread.
@@ -14,9 +14,11 @@
 #include <executorch/extension/data_loader/buffer_data_loader.h>
 #include <executorch/extension/memory_allocator/malloc_memory_allocator.h>
 #include <executorch/runtime/backend/interface.h>
+#include <executorch/runtime/core/event_tracer.h>
 #include <executorch/runtime/executor/method.h>
 #include <executorch/runtime/executor/program.h>
 #include <executorch/runtime/kernel/operator_registry.h>
+#include <executorch/runtime/platform/clock.h>
 #include <executorch/runtime/platform/platform.h>
 #include <executorch/runtime/platform/runtime.h>
 
@@ -132,9 +134,86 @@ void require_backends(const MethodMeta& meta) {
   }
 }
 
+// Keeps when each operator of a run began and ended; none of what else a tracer could keep.
+class Tracer : public executorch::runtime::EventTracer {
+  using Entry = executorch::runtime::EventTracerEntry;
+  using ChainID = executorch::runtime::ChainID;
+  using DebugHandle = executorch::runtime::DebugHandle;
+  using DelegateId = executorch::runtime::DelegateDebugIntId;
+  using AllocatorID = executorch::runtime::AllocatorID;
+  struct Event {
+    std::string name;
+    et_timestamp_t start, end;
+    bool delegated;
+  };
+
+ public:
+  void clear() { events_.clear(); }
+
+  // JSON: [{"name", "ns", "delegated"}] in the order in which they ended.
+  const char* describe() {
+    text_ = "[";
+    for (const Event& event : events_) {
+      const uint64_t ns = executorch::runtime::ticks_to_ns(event.end) - executorch::runtime::ticks_to_ns(event.start);
+      text_ += std::string(text_.size() > 1 ? ", " : "") + "{\"name\": \"" + plain(event.name) + "\", \"ns\": " +
+               std::to_string(ns) + ", \"delegated\": " + (event.delegated ? "true}" : "false}");
+    }
+    text_ += "]";
+    return text_.c_str();
+  }
+
+  Entry start_profiling(const char* name, ChainID, DebugHandle) override { return begin(name, false); }
+  Entry start_profiling_delegate(const char* name, DelegateId) override { return begin(name, true); }
+  void end_profiling(Entry entry) override { end(entry); }
+  void end_profiling_delegate(Entry entry, const void*, size_t) override { end(entry); }
+  void log_profiling_delegate(const char* name, DelegateId, et_timestamp_t start, et_timestamp_t end, const void*,
+                              size_t) override {
+    events_.push_back({name != nullptr ? name : "", start, end, true});
+  }
+  void create_event_block(const char*) override {}
+  void track_allocation(AllocatorID, size_t) override {}
+  AllocatorID track_allocator(const char*) override { return 0; }
+  Result<bool> log_evalue(const EValue&, executorch::runtime::LoggedEValueType) override { return false; }
+  Result<bool> log_intermediate_output_delegate(const char*, DelegateId, const Tensor&) override { return false; }
+  Result<bool> log_intermediate_output_delegate(const char*, DelegateId,
+                                                const executorch::runtime::ArrayRef<Tensor>) override {
+    return false;
+  }
+  Result<bool> log_intermediate_output_delegate(const char*, DelegateId, const int&) override { return false; }
+  Result<bool> log_intermediate_output_delegate(const char*, DelegateId, const bool&) override { return false; }
+  Result<bool> log_intermediate_output_delegate(const char*, DelegateId, const double&) override { return false; }
+  void set_delegation_intermediate_output_filter(executorch::runtime::EventTracerFilterBase*) override {}
+
+ private:
+  Entry begin(const char* name, bool delegated) {
+    Entry entry{};
+    entry.event_id = static_cast<int64_t>(open_.size());
+    open_.push_back({name != nullptr ? name : "", et_pal_current_ticks(), 0, delegated});
+    return entry;
+  }
+
+  void end(const Entry& entry) {
+    if (entry.event_id < 0 || static_cast<size_t>(entry.event_id) >= open_.size()) return;
+    Event event = open_[static_cast<size_t>(entry.event_id)];
+    event.end = et_pal_current_ticks();
+    events_.push_back(event);
+    if (static_cast<size_t>(entry.event_id) + 1 == open_.size()) open_.pop_back();  // they are nested
+  }
+
+  static std::string plain(const std::string& name) {
+    std::string kept;
+    for (const char c : name) kept += c < ' ' || c == '"' || c == '\\' || c > '~' ? '?' : c;
+    return kept;
+  }
+
+  std::vector<Event> open_, events_;
+  std::string text_;
+};
+
 class Session {
  public:
-  Session(const void* data, size_t size) : loader_(data, size), program_(load_program()) {
+  Session(const void* data, size_t size, bool traced)
+      : tracer_(traced ? std::make_unique<Tracer>() : nullptr), loader_(data, size), program_(load_program()) {
     auto meta = program_->method_meta(kMethod);
     require(meta.error(), std::string("no method \"") + kMethod + "\"");
     require_backends(*meta);
@@ -152,13 +231,14 @@ class Session {
     }
     memory_ = std::make_unique<HierarchicalAllocator>(Span<Span<uint8_t>>(spans_.data(), spans_.size()));
     manager_ = std::make_unique<MemoryManager>(&method_allocator_, memory_.get(), &temporary_allocator_);
-    auto method = program_->load_method(kMethod, manager_.get());
+    auto method = program_->load_method(kMethod, manager_.get(), tracer_.get());
     require(method.error(), "it cannot be loaded");
     method_ = std::make_unique<Method>(std::move(*method));
     description = "{\"inputs\": " + describe(inputs_, "input") + ", \"outputs\": " + describe(outputs_, "output") + "}";
   }
 
   void run(void* const* inputs, void* const* outputs) {
+    if (tracer_) tracer_->clear();
     for (size_t index = 0; index < inputs_.size(); ++index) {
       Port& port = inputs_[index];
       TensorImpl value(port.type, static_cast<ssize_t>(port.sizes.size()), port.sizes.data(), inputs[index],
@@ -175,6 +255,8 @@ class Session {
     }
   }
 
+  const char* trace() { return tracer_ ? tracer_->describe() : "[]"; }
+
   std::string description;
 
  private:
@@ -186,6 +268,7 @@ class Session {
     return std::make_unique<Program>(std::move(*program));
   }
 
+  std::unique_ptr<Tracer> tracer_;
   BufferDataLoader loader_;
   std::unique_ptr<Program> program_;
   std::vector<Port> inputs_, outputs_;
@@ -228,7 +311,12 @@ int pte_prepare(unsigned threads, char* error, size_t error_size) {
 
 // Loads the method "forward" of a program; its bytes stay where they are, 16-byte aligned, as long as the session.
 int pte_open(const void* data, size_t size, void** session, char* error, size_t error_size) {
-  return guarded(error, error_size, [=] { *session = new Session(data, size); });
+  return guarded(error, error_size, [=] { *session = new Session(data, size, false); });
+}
+
+// The same, and each run is traced, which takes time.
+int pte_open_traced(const void* data, size_t size, void** session, char* error, size_t error_size) {
+  return guarded(error, error_size, [=] { *session = new Session(data, size, true); });
 }
 
 // JSON: {"inputs": [{"name", "shape", "dtype"}], "outputs": [...]}; valid as long as the session.
@@ -238,6 +326,9 @@ const char* pte_describe(const void* session) { return static_cast<const Session
 int pte_run(void* session, void* const* inputs, void* const* outputs, char* error, size_t error_size) {
   return guarded(error, error_size, [=] { static_cast<Session*>(session)->run(inputs, outputs); });
 }
+
+// JSON: the events of the last run of a traced session; valid until its next call.
+const char* pte_trace(void* session) { return static_cast<Session*>(session)->trace(); }
 
 void pte_close(void* session) { delete static_cast<Session*>(session); }
 }

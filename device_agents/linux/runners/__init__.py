@@ -4,6 +4,10 @@ A runner defines `FORMATS` (a tuple of names), `versions()`, `prepare()` (import
 an interpreter and runs it, or raises), `load(path, options)` that gives a `Session`, and may define `DELEGATES`. It
 imports its runtime inside functions only. Runners are the files of this folder and, for tests and third parties, those
 of the folder that the device's environment names in EDGEKIT_RUNNERS.
+
+One that can time a model's operators defines `operators(path, options, names, samples)`. One that keeps intermediate
+tensors sets `KEEPS_TENSORS`: it appends those that `options["tensors"]` names to the outputs, and its session says in
+`kernels` which kernels it took for that.
 """
 
 from __future__ import annotations
@@ -32,6 +36,9 @@ class Session(Protocol):
     Attributes:
         inputs: `{name, shape, dtype}` of each input, with the batch axis if the model has one.
         outputs: the same of each output.
+
+    One whose values are NumPy arrays may have `quantization`: {"inputs", "outputs"}, each a list of (scale, zero point)
+    with None for a tensor that is not quantized. One whose runtime tells what its planner took may have `arena_bytes`.
     """
 
     inputs: list[dict[str, Any]]

@@ -21,7 +21,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from device_agents.linux import tensors
-from device_agents.linux.runners import RunnerError, _torch_tensors
+from device_agents.linux.runners import RunnerError, _executorch_trace, _torch_tensors
 from device_agents.linux.runners._probe_models import ADD_PTE
 
 if TYPE_CHECKING:
@@ -87,12 +87,30 @@ def load(path: str, options: dict[str, Any]) -> Any:
         raise RunnerError(
             "E_UNSUPPORTED", "a .pte has its delegate {!r} and kernels {!r} built in".format(*_chosen(options))
         )
+    return _session(_mapped(path), options["threads"])
+
+
+def operators(
+    path: str, options: dict[str, Any], _names: list[str], samples: Sequence[tuple[Any, ...]]
+) -> list[dict[str, Any]]:
+    """Time of each operator, by the native runner's trace.
+
+    Raises:
+        RunnerError: E_UNSUPPORTED where that is not installed, or is one that traces nothing.
+    """
+    if not _is_native():
+        raise RunnerError("E_UNSUPPORTED", "ExecuTorch's Python package does not tell its operators' times")
+    if not hasattr(_library(), "pte_open_traced"):
+        raise RunnerError("E_UNSUPPORTED", "this native runner is of an older edgekit, and traces nothing")
+    return _executorch_trace.operators(NativeSession(_mapped(path), options["threads"], traced=True), samples)
+
+
+def _mapped(path: str) -> mmap.mmap:
     with open(path, "rb") as file:
         if os.fstat(file.fileno()).st_size == 0:
             raise RunnerError("E_UNSUPPORTED", "the file is empty, not an ExecuTorch program")
         # Private pages: ctypes takes the address of writable memory only.
-        program = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-    return _session(program, options["threads"])
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
 
 
 def _chosen(options: dict[str, Any]) -> tuple[Any, Any]:
@@ -117,7 +135,7 @@ class NativeSession:
         RunnerError: E_UNSUPPORTED, with the runtime's own reason.
     """
 
-    def __init__(self, program: mmap.mmap, threads: int) -> None:
+    def __init__(self, program: mmap.mmap, threads: int, *, traced: bool = False) -> None:
         library = _library()
         self._error = ctypes.create_string_buffer(_ERROR_BYTES)
         self._library = library
@@ -125,7 +143,8 @@ class NativeSession:
         self._handle = ctypes.c_void_p()
         self._must(library.pte_prepare(threads, self._error, _ERROR_BYTES))
         address, size = ctypes.addressof(self._program), len(program)
-        self._must(library.pte_open(address, size, ctypes.byref(self._handle), self._error, _ERROR_BYTES))
+        opened = library.pte_open_traced if traced else library.pte_open
+        self._must(opened(address, size, ctypes.byref(self._handle), self._error, _ERROR_BYTES))
         facts = json.loads(library.pte_describe(self._handle))
         self.inputs, self.outputs = facts["inputs"], facts["outputs"]
         self._sizes = [tensors.elements(one["shape"]) * tensors.ITEM_BYTES[one["dtype"]] for one in self.outputs]
@@ -142,6 +161,11 @@ class NativeSession:
         places = (ctypes.c_void_p * len(outputs))(*map(ctypes.addressof, outputs))
         self._must(self._library.pte_run(self._handle, inputs, places, self._error, _ERROR_BYTES))
         return outputs
+
+    def trace(self) -> bytes:
+        """JSON of the last run's events, in a traced session."""
+        told: bytes = self._library.pte_trace(self._handle)
+        return told
 
     def _must(self, status: int) -> None:
         if status != 0:
@@ -234,6 +258,9 @@ def _library() -> Any:
     text, size, pointer = ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p
     library.pte_prepare.argtypes = (ctypes.c_uint, text, size)
     library.pte_open.argtypes = (pointer, size, ctypes.POINTER(pointer), text, size)
+    if hasattr(library, "pte_open_traced"):
+        library.pte_open_traced.argtypes = library.pte_open.argtypes
+        library.pte_trace.argtypes, library.pte_trace.restype = (pointer,), text
     library.pte_describe.argtypes, library.pte_describe.restype = (pointer,), text
     library.pte_run.argtypes = (pointer, ctypes.POINTER(text), ctypes.POINTER(pointer), text, size)
     library.pte_close.argtypes, library.pte_close.restype = (pointer,), None

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import base64
 import importlib
+import os
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from device_agents.linux import tensors
-from device_agents.linux.runners import RunnerError
+from device_agents.linux.runners import RunnerError, _litert_profiler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 FORMATS = ("tflite",)
 DELEGATES = ("xnnpack",)
+KEEPS_TENSORS = True
 
 PROBE_MODEL = base64.b64decode(
     "GAAAAFRGTDMAAA4AGAAUABAADAAIAAQADgAAABQAAAAcAAAAIAAAAPAAAAADAAAAAQAAAAQAAAAY////AwAAAHgreAABAAAAEAAAAAwAFAAQ"
@@ -49,6 +51,16 @@ def load(path: str, options: dict[str, Any]) -> Session:
     return load_with(_find()[1], path, options)
 
 
+def operators(
+    path: str, options: dict[str, Any], names: list[str], samples: Sequence[tuple[Any, ...]]
+) -> list[dict[str, Any]]:
+    """Time of each operator, see `_litert_profiler`."""
+    distribution, library = _find()
+    if distribution != _DISTRIBUTIONS[0][0]:
+        raise RunnerError("E_UNSUPPORTED", f"{distribution} does not time its operators; ai-edge-litert does")
+    return _litert_profiler.operators(os.path.dirname(library.__file__), path, options, names, samples)
+
+
 def probe_with(library: Any) -> None:
     """Construct an interpreter and run it: importing proves nothing (tflite-runtime 2.14 imports beside NumPy 2).
 
@@ -73,22 +85,26 @@ def load_with(library: Any, path: str, options: dict[str, Any]) -> Session:
     Args:
         library: the module `interpreter` of a distribution.
         path: the .tflite file.
-        options: `threads`, `kernels`, `delegate` as in docs/protocol.md; the default kernels use XNNPACK anyway.
+        options: `threads`, `kernels`, `delegate`, `tensors` as in docs/protocol.md; the default kernels use XNNPACK
+            anyway, but for intermediate tensors: a delegate keeps none.
 
     Raises:
         RunnerError: E_UNSUPPORTED for a model, or an option, that this interpreter does not take.
     """
-    delegate, kernels = options["delegate"], options["kernels"]
+    delegate, kernels, kept = options["delegate"], options["kernels"], options.get("tensors", [])
     if delegate not in (None, *DELEGATES) or (delegate is not None and kernels != "default"):
         raise RunnerError("E_UNSUPPORTED", f"no delegate {delegate!r} with kernels {kernels!r} here")
+    if kept and kernels == "default":
+        kernels = "builtin"
     try:
         interpreter = library.Interpreter(
             model_path=path,
             num_threads=options["threads"],
             experimental_op_resolver_type=library.OpResolverType[_RESOLVERS[kernels]],
+            experimental_preserve_all_tensors=bool(kept),
         )
         interpreter.allocate_tensors()
-        return Session(interpreter)
+        return Session(interpreter, kernels, kept)
     except (ValueError, RuntimeError, TypeError) as cause:
         raise RunnerError("E_UNSUPPORTED", f"the runtime refuses the model: {cause}") from cause
 
@@ -100,11 +116,15 @@ class Session:
     one is alive, and making one anew for each inference costs more than the copy of a usual input.
     """
 
-    def __init__(self, interpreter: Any) -> None:
+    def __init__(self, interpreter: Any, kernels: str, kept: Sequence[str]) -> None:
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+        self.kernels = kernels
         self.inputs = [_spec(detail) for detail in inputs]
         self.outputs = [_spec(detail) for detail in outputs]
-        indices = [detail["index"] for detail in inputs], [detail["index"] for detail in outputs]
+        self.quantization = {"inputs": list(map(_scale, inputs)), "outputs": list(map(_scale, outputs))}
+        intermediate = _intermediate(interpreter, kept)
+        self.outputs += map(_spec, intermediate)
+        indices = [detail["index"] for detail in inputs], [detail["index"] for detail in [*outputs, *intermediate]]
         self.run = _bind(interpreter, *indices)
 
     def samples(self, index: int, data: memoryview, count: int) -> Iterable[Any]:
@@ -135,12 +155,35 @@ def _bind(interpreter: Any, inputs: list[int], outputs: list[int]) -> Callable[[
     return run
 
 
+def _intermediate(interpreter: Any, names: Sequence[str]) -> list[dict[str, Any]]:
+    """The details of these tensors.
+
+    Raises:
+        RunnerError: E_INPUT when the model has none of a name.
+    """
+    if not names:
+        return []
+    known = {str(detail["name"]): detail for detail in interpreter.get_tensor_details()}
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise RunnerError(
+            "E_INPUT", "the model has no tensor {!r}; it has {}".format(missing[0], ", ".join(known)[:1500])
+        )
+    return [known[name] for name in names]
+
+
 def _spec(detail: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": str(detail["name"]),
         "shape": [int(extent) for extent in detail["shape"]],
         "dtype": detail["dtype"].__name__.rstrip("_"),  # NumPy 1 says bool_
     }
+
+
+def _scale(detail: dict[str, Any]) -> tuple[float, int] | None:
+    """Scale and zero point; a scale of 0 stands for a tensor that is not quantized."""
+    scale, zero_point = detail["quantization"]
+    return (float(scale), int(zero_point)) if scale else None
 
 
 def _find() -> tuple[str, Any]:

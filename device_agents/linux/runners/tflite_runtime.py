@@ -10,6 +10,7 @@ from device_agents.linux.runners import litert
 
 FORMATS = litert.FORMATS
 DELEGATES = litert.DELEGATES
+KEEPS_TENSORS = True
 
 
 def versions() -> dict[str, str]:

@@ -40,7 +40,7 @@ def test_parameters_that_are_wrong_are_refused_and_the_agent_goes_on(shared_agen
         ("infer", {**good, "options": {"timeout_s": -1}}),
         ("infer", {**good, "options": {"kernels": "fast"}}),
         ("infer", {**good, "options": {"nice": -20}}),
-        ("measure", {**good, "processes": 0, "warmup": 1, "samples": 1, "min_seconds": 0}),
+        ("measure", {**good, "processes": -1, "warmup": 1, "samples": 1, "min_seconds": 0}),
         ("measure", {**good, "processes": 9, "warmup": 1, "samples": 80_000, "min_seconds": 0}),
         ("collect", {"keep": -1, "data": False}),
         ("collect", {"keep": 1, "data": "yes"}),

@@ -32,6 +32,7 @@ from edgekit.device import provision
 from edgekit.device.agent_build import agent_digest
 from edgekit.device.client import ArtifactRef, DeviceClient, RunOptions
 from edgekit.device.inventory import LOCAL
+from edgekit.device.measured import MeasureRequest
 from edgekit.device.session import Session
 from edgekit.flows.profile import measure
 from edgekit.flows.subject import Subject
@@ -208,7 +209,9 @@ def test_evaluate_runs_every_sample(local):
 
 def test_measure_gives_raw_times_of_each_process(local):
     result = local.measure(
-        [np.ones((2, 4), np.float32)], processes=2, warmup=3, samples=5, min_seconds=0.0, artifact=staged(local)
+        [np.ones((2, 4), np.float32)],
+        MeasureRequest(processes=2, warmup=3, samples=5, min_seconds=0.0),
+        artifact=staged(local),
     )
 
     assert len(result.runs) == 2
@@ -224,7 +227,7 @@ ENDINGS = pytest.mark.parametrize(
 @ENDINGS
 def test_model_that_fails_while_it_is_measured_is_a_result(local, behaviour, ending):
     result = local.measure(
-        [np.ones((2, 4), np.float32)], processes=2, warmup=1, samples=1, min_seconds=0.0,
+        [np.ones((2, 4), np.float32)], MeasureRequest(processes=2, warmup=1, samples=1, min_seconds=0.0),
         artifact=staged(local, run=behaviour), options=RunOptions(timeout_s=1),
     )  # fmt: skip
 
@@ -319,7 +322,7 @@ def test_device_that_claims_more_time_than_went_by_is_refused():
     read_line()
     """
     with lying(script) as client, pytest.raises(ProtocolError, match=r"claims 1000\.000 s"):
-        client.measure([np.zeros((1, 1), np.float32)], processes=1, warmup=0, samples=1, min_seconds=0)
+        client.measure([np.zeros((1, 1), np.float32)], MeasureRequest(processes=1, warmup=0, samples=1, min_seconds=0))
 
 
 def test_device_that_sends_an_output_of_another_size_is_refused():

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 import pytest
 
 from edgekit.core.errors import InputError, ProtocolError
 from edgekit.device.fields import Fields, safe
-from edgekit.device.replies import Activation, ChildFacts, MeasureResult, ProbeResult, Status, tensor
+from edgekit.device.replies import Activation, ChildFacts, ProbeResult, Status, tensor
 from edgekit.device.tensors import encode
 
 D = "ab" * 32
@@ -32,12 +30,6 @@ STATUS = {
     "counter": 0,
     "failed": {D: "it \x1b crashed"},
     "bundles": [],
-}
-RUN = {"import_ns": 1, "load_ns": 2, "first_ns": 3, "warmup_ns": [4], "samples_ns": [5, 6], "child": CHILD}
-MEASURE = {
-    "runs": [RUN],
-    "memory": {"baseline_rss_bytes": 1, "peak_rss_bytes": 2, "file_bytes": 3, "child": CHILD},
-    "environment": {"before": {"x": "\x07"}, "after": {}},
 }
 
 
@@ -85,35 +77,6 @@ def test_status_with_a_wrong_field_is_a_protocol_error_that_names_it(key, value)
 def test_status_without_a_field_is_a_protocol_error(key):
     with pytest.raises(ProtocolError, match=f"lacks status.{key}"):
         Status.parse(Fields({name: value for name, value in STATUS.items() if name != key}, "status"))
-
-
-def test_measurement_is_read():
-    result = MeasureResult.parse(Fields(MEASURE, "measure"))
-
-    assert result.runs[0].samples_ns == (5, 6)
-    assert result.runs[0].total_ns == 21
-    assert result.environment_before == {"x": "\\x07"}
-
-
-@pytest.mark.parametrize(
-    ("key", "value"), [("samples_ns", [5, 0]), ("samples_ns", [-5]), ("first_ns", 0), ("load_ns", -1)]
-)
-def test_time_of_zero_or_less_is_refused(key, value):
-    lying = copy.deepcopy(MEASURE)
-    lying["runs"][0][key] = value
-
-    with pytest.raises(ProtocolError):
-        MeasureResult.parse(Fields(lying, "measure"))
-
-
-def test_times_are_missing_only_where_the_child_failed():
-    silent = copy.deepcopy(MEASURE)
-    silent["runs"][0] |= {"import_ns": None, "load_ns": None, "first_ns": None}
-
-    with pytest.raises(ProtocolError, match="import_ns"):
-        MeasureResult.parse(Fields(silent, "measure"))
-    silent["runs"][0]["child"]["exit"] = "signal"
-    assert MeasureResult.parse(Fields(silent, "measure")).runs[0].first_ns is None
 
 
 def test_child_that_ended_in_an_unknown_way_is_refused():

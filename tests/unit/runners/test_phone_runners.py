@@ -154,6 +154,16 @@ class TestNativeRunner:
             assert native_outcomes[file]["values"] == outcomes[file]["values"]
             assert native_outcomes[file]["inputs"] == outcomes[file]["inputs"]
 
+    def test_operators_are_those_of_the_program(self, native_outcomes: Outcomes) -> None:
+        portable, quantized = (native_outcomes[file]["operators"] for file in ("portable.pte", "int8.pte"))
+
+        assert "kernel:0 " in portable[0]
+        assert [one for one in portable if one.endswith(("addmm.out", "convolution.out"))] != []
+        assert [one for one in quantized if one.startswith("delegate:") and "(NHWC, Q" in one] != []
+
+    def test_package_of_executorch_times_no_operators(self, outcomes: Outcomes) -> None:
+        assert "does not tell its operators' times" in outcomes["int8.pte"]["operators"]
+
     def test_nothing_of_torch_is_there(self, native_outcomes: Outcomes) -> None:
         assert native_outcomes["versions"] == {"executorch": {"executorch": metadata.version("executorch")}}
         assert native_outcomes["int8.pte"]["engine"] is None
