@@ -7,6 +7,7 @@ core), so the device carries a small imitation of both, bind-mounted over the re
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -107,7 +108,9 @@ def core_of(machine: MachineSpec) -> Core:
         ) from cause
 
 
-def device_files(machine: MachineSpec, *, name: str, identity: Identity, cores: int) -> list[DeviceFile]:
+def device_files(
+    machine: MachineSpec, *, name: str, identity: Identity, cores: int, environment: Mapping[str, str] | None = None
+) -> list[DeviceFile]:
     """All files that make the shared tree into this device.
 
     Args:
@@ -115,16 +118,19 @@ def device_files(machine: MachineSpec, *, name: str, identity: Identity, cores: 
         name: becomes the hostname.
         identity: the host key it proves itself with, and the client key that may log in.
         cores: how many it has in this backend.
+        environment: more variables of its sessions.
 
     Raises:
         UnsupportedError: the core is not known.
     """
     serial = hashlib.sha256(identity.host_public.encode()).hexdigest()
+    variables = {"QEMU_CPU": machine.cpu, **(environment or {})}
+    set_env = " ".join(f"{key}={value}" for key, value in variables.items())
     own = [
         _text("etc/hostname", f"{name}\n"),
         _text("etc/hosts", f"127.0.0.1 localhost {name}\n"),
         _text("etc/machine-id", f"{serial[:32]}\n"),
-        _text("etc/ssh/sshd_config", f"{_SSHD_CONFIG}SetEnv QEMU_CPU={machine.cpu}\n"),
+        _text("etc/ssh/sshd_config", f"{_SSHD_CONFIG}SetEnv {set_env}\n"),
         DeviceFile(path="etc/ssh/ssh_host_ed25519_key", data=identity.host_key_file.read_bytes(), mode=0o600),
         _text("etc/ssh/ssh_host_ed25519_key.pub", f"{identity.host_public}\n"),
         DeviceFile(path="root/.ssh/authorized_keys", data=f"{identity.client_public}\n".encode(), mode=0o600),

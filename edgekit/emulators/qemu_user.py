@@ -9,12 +9,13 @@ import uuid
 from pathlib import Path
 from typing import ClassVar
 
-from edgekit.core.errors import InputError
+from edgekit.core.errors import DeviceError, InputError, UnsupportedError
 from edgekit.core.files import write_atomically
 from edgekit.emulators._base import Emulator, Order, Started
 from edgekit.emulators._binfmt import register_aarch64
 from edgekit.emulators._cgroup import limit_memory, release_memory_limit
 from edgekit.emulators._commands import PATH, run
+from edgekit.emulators._counter.layer import COUNTER, counting_layer
 from edgekit.emulators._device_files import core_of, device_files
 from edgekit.emulators._network import wait_for_banner
 from edgekit.emulators._packages import missing_keyring, missing_programs, missing_root
@@ -55,6 +56,7 @@ class UserModeEmulator(Emulator):
         layers = [rootfs(order.machine, cache_dir=order.cache_dir, on_event=order.on_event)]
         if order.machine.wheels:
             layers.insert(0, layer_of_wheels(order.machine, cache_dir=order.cache_dir, on_event=order.on_event))
+        uncounted = _add_counter(layers, order)
         _require_mountable(*layers, order.folder)
         if order.first:
             _make_disk(order)
@@ -66,12 +68,21 @@ class UserModeEmulator(Emulator):
         group = limit_memory(order.folder, order.machine.ram_bytes + order.machine.disk_bytes)
         _launch(order, layers, group)
         images = tuple(layer.parent for layer in layers)
-        return Started(note=_note(order.machine, limited=group is not None), images=images)
+        return Started(note=_note(order.machine, limited=group is not None, uncounted=uncounted), images=images)
 
     def _release(self, folder: Path) -> None:
         if os.path.ismount(folder / "disk"):
             run(["umount", "--lazy", folder / "disk"], timeout_s=20)
         release_memory_limit(folder)
+
+
+def _add_counter(layers: list[Path], order: Order) -> str | None:
+    """Add the layer that counts instructions; where it cannot be made, why not."""
+    try:
+        layers.append(counting_layer(cache_dir=order.cache_dir, on_event=order.on_event))
+    except (UnsupportedError, DeviceError) as reason:
+        return f"{reason.message} ({reason.hint})"
+    return None
 
 
 def _make_disk(order: Order) -> None:
@@ -82,7 +93,13 @@ def _make_disk(order: Order) -> None:
     options = f"size={order.machine.disk_bytes},mode=0700,nosuid,nodev"
     run(["mount", "-t", "tmpfs", "-o", options, f"edgekit-{order.name}", disk], timeout_s=10)
     (disk / "work").mkdir()
-    files = device_files(order.machine, name=order.name, identity=order.identity, cores=order.machine.cores)
+    files = device_files(
+        order.machine,
+        name=order.name,
+        identity=order.identity,
+        cores=order.machine.cores,
+        environment={"EDGEKIT_COUNTER": COUNTER},
+    )
     for file in files:
         path = disk / "upper" / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -132,11 +149,12 @@ def _require_mountable(*paths: Path) -> None:
             raise InputError(f"{path} cannot be mounted: its name has one of : , \\", hint="choose another folder")
 
 
-def _note(machine: MachineSpec, *, limited: bool) -> str:
+def _note(machine: MachineSpec, *, limited: bool, uncounted: str | None) -> str:
     memory = "memory is limited but includes QEMU's own" if limited else "memory is not limited"
+    counts = "instructions are counted exactly" if uncounted is None else f"instructions are not counted: {uncounted}"
     return (
         f"real {machine.arch} programs on an emulated {machine.cpu}; the kernel is the host's, "
-        f"latency is the emulator's, {memory}"
+        f"latency is the emulator's, {memory}; {counts}"
     )
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -64,6 +68,28 @@ def test_counts_repeat_exactly(image: Image, counted: BoardRun):
     assert [(run.layers, run.blocks, run.stack_bytes) for run in again] == [
         (counted.layers, counted.blocks, counted.stack_bytes)
     ] * 2
+
+
+_ABANDONED = """
+import os, signal, sys
+from device_agents.mcu.session import Session
+
+board = Session(sys.argv[1], sys.argv[2])
+board.hello()
+assert len(board.infer(bytes(32))) == 4
+os.killpg(0, signal.SIGKILL)
+"""
+
+
+def test_board_whose_process_is_killed_leaves_no_folder(image: Image, tmp_path: Path):
+    command = [sys.executable, "-c", _ABANDONED, str(image.path), str(image.board.machine)]
+
+    ended = subprocess.run(
+        command, env={**os.environ, "TMPDIR": str(tmp_path)}, start_new_session=True, timeout=60, check=False
+    )
+
+    assert ended.returncode == -signal.SIGKILL
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_profile_adds_up(counted: BoardRun):

@@ -1,0 +1,1 @@
+"""Counting the instructions of programs that run under qemu-user."""
