@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from edgekit.cli._judging import drop_options, exit_code
 from edgekit.cli._options import model_argument, offline_option, with_output
 from edgekit.cli._output import Output
 from edgekit.cli._settings import (
@@ -28,7 +29,8 @@ from edgekit.core.errors import UsageError
 @device_option
 @data_options
 @metric_option
-@click.option("--reference", type=PATH, help="A float .tflite to compare with, run here.")
+@click.option("--reference", type=PATH, help="The float model to compare with on the same samples, run here.")
+@drop_options
 @click.option("--timeout", default=3600.0, type=SECONDS, help="Limit for the whole set, in seconds.")
 @offline_option
 @project_options
@@ -40,12 +42,18 @@ def command(
     recipe: str | None,
     config: Path | None,
     reference: Path | None,
+    max_drop: float | None,
+    confidence: float,
     timeout: float,
     offline: bool,
     console: Output,
     **flags: Any,
-) -> None:
-    """Run a whole data set through MODEL on a device; without MODEL through what is active there."""
+) -> int:
+    """Run a whole data set through MODEL on a device; without MODEL through what is active there.
+
+    With --reference the loss is judged on the same samples, as a whole and class by class. With --max-drop too, the
+    exit code is 1 for a model that lost more, and 11 where the samples are too few to tell.
+    """
     from edgekit.flows.documents import evaluation_document
     from edgekit.flows.evaluate import evaluate_model
     from edgekit.flows.record import keep_run
@@ -55,6 +63,8 @@ def command(
     data = chosen.dataset(flags["eval_data"], "evaluation", flags)
     if data is None:
         raise UsageError("there is nothing to evaluate with", hint="give --eval-data")
+    if max_drop is not None and reference is None:
+        raise UsageError("--max-drop is a drop against another model", hint="give the float model with --reference")
     with keep_run() as run, console.progress() as on_event:
         _, evaluation = evaluate_model(
             model,
@@ -63,6 +73,8 @@ def command(
             data,
             metric=chosen.metric(flags),
             reference=reference,
+            max_drop=max_drop,
+            confidence=confidence,
             timeout_s=timeout,
             offline=offline,
             on_event=on_event,
@@ -75,3 +87,5 @@ def command(
         _render.run_in_full({"schema": document["schema"], "evaluation": document})
 
     console.show(document, draw)
+    paired = document["paired"]
+    return 0 if max_drop is None or paired is None else exit_code(paired["outcome"])

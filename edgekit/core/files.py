@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from edgekit.core.errors import InputError, StorageError
 
@@ -29,11 +30,12 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise
 
 
-def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Write a file under a temporary name, fsync it, then rename it into place.
+@contextmanager
+def replacing(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
+    """A new file under a temporary name; the end of the block fsyncs it and renames it into place.
 
     Raises:
-        StorageError: the disk is full or fails; the old file is untouched.
+        StorageError: the disk is full or fails; the old file is untouched, as it is when the block fails.
         InputError: the folder cannot be written to.
     """
     if path.is_dir():
@@ -48,7 +50,7 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
             ) from cause
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             Path(temporary).chmod(mode)
@@ -57,6 +59,17 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+
+
+def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Write a file under a temporary name, fsync it, then rename it into place.
+
+    Raises:
+        StorageError: the disk is full or fails; the old file is untouched.
+        InputError: the folder cannot be written to.
+    """
+    with replacing(path, mode=mode) as file:
+        file.write(data)
 
 
 def fsync_folder(path: Path) -> None:

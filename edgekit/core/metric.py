@@ -1,4 +1,4 @@
-"""Metrics by name: top-k, macro F1, errors of real values, or a function of the user's; their labels, unit and word."""
+"""Metrics by name, of classes, boxes, maps, values, or a function of the user's; their labels, unit and word."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from edgekit.core.function_name import is_function_name
 from edgekit.core.suggest import did_you_mean
 
 _TOP_K = re.compile(r"top([1-9]\d{0,5})")
-F1, MAE, MSE, RMSE = "f1", "mae", "mse", "rmse"
+F1, AUC = "f1", "auc"
+MAP, MAP50, MIOU = "map", "map50", "miou"
+MAE, MSE, RMSE = "mae", "mse", "rmse"
 _ERRORS = (MAE, MSE, RMSE)
-_EXAMPLES = ("top1", "top5", F1, *_ERRORS)
+_SHARES = (F1, AUC, MAP, MAP50, MIOU)
+_EXAMPLES = ("top1", "top5", *_SHARES, *_ERRORS)
 
 
 class Labels(StrEnum):
@@ -36,7 +39,7 @@ class Metric:
     """How answers are judged on a whole evaluation set.
 
     Attributes:
-        name: "top1" (or another k), "f1", "mae", "mse", "rmse", or "module:function".
+        name: "top1" (or another k), "f1", "auc", "map", "map50", "miou", "mae", "mse", "rmse", or "module:function".
         folder: where a function's module is found.
     """
 
@@ -81,7 +84,7 @@ class Metric:
     @property
     def is_share(self) -> bool:
         """Whether its values are shares, 0 to 1, whose differences are told in points."""
-        return self.k is not None or self.name == F1
+        return self.k is not None or self.name in _SHARES
 
     @property
     def lower_is_better(self) -> bool | None:
@@ -91,7 +94,7 @@ class Metric:
     @property
     def labels(self) -> Labels:
         """What labels it takes."""
-        if self.is_function:
+        if self.is_function or self.name in (MAP, MAP50, MIOU):
             return Labels.STORED
         return Labels.CLASSES if self.is_share else Labels.VALUES
 

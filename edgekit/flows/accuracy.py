@@ -10,11 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.core.artifact import TensorSpec
-from edgekit.core.dataset import Dataset
 from edgekit.core.measurement import Accuracy, Provenance
 from edgekit.core.quantize import argmax_answers, dequantize
 from edgekit.core.statistics import wilson
-from edgekit.data import check_labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,23 +39,15 @@ def classifies(outputs: Sequence[TensorSpec]) -> bool:
     return len(outputs) == 1 and len(shape) >= 2 and shape[-1] >= 2 and not middle
 
 
-def accuracy(outputs: NDArray[Any], dataset: Dataset, *, provenance: Provenance) -> Accuracy | None:
-    """Top-1 accuracy with Wilson's interval; None without labels.
+def accuracy_of(right: NDArray[np.bool_], *, provenance: Provenance) -> Accuracy:
+    """The share of right answers with Wilson's interval.
 
     Args:
-        outputs: scores of each sample, shape [samples, ..., classes].
-        dataset: its labels are compared.
+        right: whether each answer is right, shape [samples].
         provenance: of the machine that computed the outputs.
-
-    Raises:
-        InputError: a label is no class of the model.
     """
-    if dataset.labels is None:
-        return None
-    check_labels(dataset, outputs.shape[-1])
-    correct = int((argmax_answers(outputs) == dataset.labels).sum())
-    interval = wilson(correct, len(dataset))
-    return Accuracy(correct=correct, n=len(dataset), low=interval.low, high=interval.high, provenance=provenance)
+    interval = wilson(int(right.sum()), len(right))
+    return Accuracy(correct=int(right.sum()), n=len(right), low=interval.low, high=interval.high, provenance=provenance)
 
 
 def agreement(

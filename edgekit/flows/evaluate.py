@@ -12,19 +12,23 @@ from edgekit.core.dataset import Dataset
 from edgekit.core.device_entry import DeviceEntry
 from edgekit.core.errors import DeviceError
 from edgekit.core.events import OnEvent, ignore
-from edgekit.core.measurement import Accuracy, Evaluation, Provenance, Score
-from edgekit.core.metric import TOP_1, Labels, Metric
+from edgekit.core.measurement import Evaluation, Provenance
+from edgekit.core.metric import TOP_1, Metric
+from edgekit.core.paired import CONFIDENCE
 from edgekit.core.target import Target
 from edgekit.data import check_against_model
 from edgekit.device.client import DeviceClient, RunOptions
 from edgekit.device.connect import connect
 from edgekit.flows import localhost
-from edgekit.flows.accuracy import accuracy, agreement
+from edgekit.flows.accuracy import agreement
+from edgekit.flows.float_model import float_artifact
+from edgekit.flows.formats import RUNNERS
+from edgekit.flows.judging import Judged, classes_of, judge_outputs, verdict_against
 from edgekit.flows.localhost import host_runner
 from edgekit.flows.profile import provenance_of
 from edgekit.flows.runtime import ensure_runtime
 from edgekit.flows.samples import model_inputs
-from edgekit.flows.scoring import check_metric, score
+from edgekit.flows.scoring import check_metric
 from edgekit.flows.subject import Subject, active_on, from_file
 from edgekit.flows.workspace import Workspace, workspace
 
@@ -37,6 +41,8 @@ def evaluate_model(
     *,
     metric: Metric = TOP_1,
     reference: Path | None = None,
+    max_drop: float | None = None,
+    confidence: float = CONFIDENCE,
     timeout_s: float = 3600.0,
     offline: bool = False,
     on_event: OnEvent = ignore,
@@ -49,7 +55,9 @@ def evaluate_model(
         target: its kind.
         data: preprocessed samples, with labels for an accuracy.
         metric: what answers are judged by.
-        reference: a float `.tflite` to compare with.
+        reference: a float model to compare with on the same samples, run on this computer.
+        max_drop: how much worse than the reference the model may be; None takes one point for a metric of shares.
+        confidence: how sure that has to be, one-sided.
         timeout_s: limit for the device's loop over the data set.
         offline: download nothing.
         on_event: listener.
@@ -58,17 +66,16 @@ def evaluate_model(
         subject = active_on(device) if model is None else from_file(model, target, tools)
         ensure_runtime(device, subject.runtime, offline=offline, tools=tools)
         subject.stage(device, tools)
-        compared: tuple[Accuracy | None, Score | None] = (None, None)
-        if reference is not None:
-            compared = _on_host(from_file(reference, target, tools), data, metric, tools)
+        compared = None if reference is None else _on_host(reference, target, data, metric, tools)
         return subject, evaluate(
             device,
             entry,
             subject,
             data,
             metric=metric,
-            reference=compared[0],
-            reference_score=compared[1],
+            reference=compared,
+            max_drop=max_drop,
+            confidence=confidence,
             timeout_s=timeout_s,
             tools=tools,
         )
@@ -80,13 +87,25 @@ def evaluate(
     subject: Subject,
     data: Dataset,
     *,
-    reference: Accuracy | None,
+    reference: Judged | None,
     timeout_s: float,
     tools: Workspace,
     metric: Metric = TOP_1,
-    reference_score: Score | None = None,
+    max_drop: float | None = None,
+    confidence: float = CONFIDENCE,
 ) -> Evaluation:
     """Evaluate a subject that the device has.
+
+    Args:
+        device: connected.
+        entry: the device.
+        subject: what it runs.
+        data: preprocessed samples, with labels for an accuracy.
+        reference: the float model on the same samples; None compares with nothing.
+        timeout_s: limit for the device's loop.
+        tools: cache and listener.
+        metric: what answers are judged by.
+        max_drop, confidence: as for `evaluate_model`.
 
     Raises:
         InputError: the data or the metric does not fit the model.
@@ -100,8 +119,9 @@ def evaluate(
         inputs, artifact=subject.reference(), options=RunOptions(timeout_s=timeout_s), on_event=tools.on_event
     )
     outputs = tuple(output.array for output in result.outputs)
-    _check_outputs(outputs, subject, len(data), entry)
+    check_outputs(outputs, subject, len(data), entry)
     provenance = provenance_of(entry)
+    judged = judge_outputs(metric, outputs, subject.outputs, data, provenance=provenance, tools=tools)
     compared = None
     if subject.path is not None:
         ours = localhost.outputs(subject.artifact(), inputs, runtime=host_runner(subject.runtime), tools=tools)
@@ -110,20 +130,28 @@ def evaluate(
         device=entry.name,
         artifact_digest=subject.digest,
         dataset_digest=data.digest,
-        accuracy=_accuracy(outputs[0], subject, data, metric, provenance),
-        reference=reference,
-        score=score(metric, outputs, subject.outputs, data, provenance=provenance, tools=tools),
-        reference_score=reference_score,
+        accuracy=judged.accuracy,
+        reference=None if reference is None else reference.accuracy,
+        score=judged.score,
+        reference_score=None if reference is None else reference.score,
         agreement=None if compared is None else compared.share,
         identical_outputs=None if compared is None else compared.identical,
         max_abs_difference=None if compared is None else compared.max_abs_difference,
         n=result.samples,
         seconds=result.seconds,
         provenance=provenance,
+        paired=verdict_against(reference, judged, metric, max_drop=max_drop, confidence=confidence),
+        per_class=classes_of(reference, judged, data),
+        answers=judged.answers,
     )
 
 
-def _check_outputs(outputs: tuple[NDArray[Any], ...], subject: Subject, samples: int, entry: DeviceEntry) -> None:
+def check_outputs(outputs: tuple[NDArray[Any], ...], subject: Subject, samples: int, entry: DeviceEntry) -> None:
+    """Refuse outputs of another shape or type than the model's, and such as are no numbers at all.
+
+    Raises:
+        DeviceError: they are that.
+    """
     found = [(array.dtype.name, array.shape) for array in outputs]
     fitting = len(outputs) == len(subject.outputs) and all(
         array.dtype.name == spec.dtype and len(array) == samples and _fits(array.shape[1:], spec.shape[1:])
@@ -148,25 +176,11 @@ def _fits(found: tuple[int, ...], declared: tuple[int, ...]) -> bool:
     return len(found) == len(declared) and all(b in (-1, a) for a, b in zip(found, declared, strict=True))
 
 
-def _on_host(subject: Subject, data: Dataset, metric: Metric, tools: Workspace) -> tuple[Accuracy | None, Score | None]:
-    data = check_against_model(data, subject.inputs)
-    check_metric(metric, subject.outputs, data)
-    if not subject.is_classifier and metric.is_top_1:
-        return None, None
-    outputs = localhost.outputs(
-        subject.artifact(), model_inputs(data, subject.inputs), runtime=host_runner(subject.runtime), tools=tools
-    )
-    measured = Provenance.MEASURED
-    return (
-        _accuracy(outputs[0], subject, data, metric, measured),
-        score(metric, outputs, subject.outputs, data, provenance=measured, tools=tools),
-    )
-
-
-def _accuracy(
-    outputs: NDArray[Any], subject: Subject, data: Dataset, metric: Metric, provenance: Provenance
-) -> Accuracy | None:
-    """Top-1, where the labels are classes and the model answers with them."""
-    if metric.labels is not Labels.CLASSES or not subject.is_classifier:
-        return None
-    return accuracy(outputs, data, provenance=provenance)
+def _on_host(path: Path, target: Target, data: Dataset, metric: Metric, tools: Workspace) -> Judged:
+    artifact = float_artifact(path, target, tools)
+    data = check_against_model(data, artifact.inputs)
+    check_metric(metric, artifact.outputs, data)
+    runtime = target.runtime_for(artifact.format)
+    runner = RUNNERS[artifact.format] if runtime is None else host_runner(runtime.name)
+    outputs = localhost.outputs(artifact, model_inputs(data, artifact.inputs), runtime=runner, tools=tools)
+    return judge_outputs(metric, outputs, artifact.outputs, data, provenance=Provenance.MEASURED, tools=tools)

@@ -20,12 +20,12 @@ from edgekit.core.metric import TOP_1, Labels, Metric
 from edgekit.core.paired import Losses, pairs
 from edgekit.core.quantize import dequantize
 from edgekit.core.recipe import StepMetrics, StepRecord
-from edgekit.core.statistics import wilson
 from edgekit.flows import localhost
-from edgekit.flows.accuracy import classifies
+from edgekit.flows.accuracy import accuracy_of, classifies
 from edgekit.flows.chain import float_pass
 from edgekit.flows.formats import EMULATED, RUNNERS, facts_of, weighing_of
 from edgekit.flows.gain import Weighed, gain
+from edgekit.flows.judging import Judged, answers_of
 from edgekit.flows.samples import model_inputs
 from edgekit.flows.scoring import replicate, right_answers, score_of_answers, score_of_replicates
 from edgekit.flows.workspace import Workspace
@@ -127,11 +127,7 @@ class Meter:
         right = self._right(artifact, TOP_1)
         if right is None:
             return None
-        correct, n = int(right.sum()), len(right)
-        interval = wilson(correct, n)
-        return Accuracy(
-            correct=correct, n=n, low=interval.low, high=interval.high, provenance=self._provenance(artifact)
-        )
+        return accuracy_of(right, provenance=self._provenance(artifact))
 
     def score(self, artifact: Artifact) -> Score | None:
         """The metric on the evaluation set; None for top-1, which is the accuracy, and without labels."""
@@ -150,6 +146,20 @@ class Meter:
             return Resampled(first=self._replicates(first), second=self._replicates(second))
         ours, theirs = self._right(first, self.metric), self._right(second, self.metric)
         return None if ours is None or theirs is None else pairs(ours, theirs)
+
+    def judged(self, artifact: Artifact) -> Judged | None:
+        """The artifact's answers on the evaluation set; None without labels."""
+        data = self.evaluation
+        if data is None or data.labels is None:
+            return None
+        right = self._right(artifact, self.metric) if self.metric.k is not None else None
+        found = self._replicates(artifact) if self.metric.k is None else None
+        return Judged(
+            right=self._right(artifact, TOP_1) if self.metric.labels is Labels.CLASSES else None,
+            accuracy=self.accuracy(artifact),
+            answers=answers_of(self.metric, data, right=right, replicates=found),
+            score=self.score(artifact),
+        )
 
     def _provenance(self, artifact: Artifact) -> Provenance:
         """Emulated for an image of a microcontroller, which no other way runs on this computer."""

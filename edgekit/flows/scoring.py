@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from edgekit.core.artifact import TensorSpec
 from edgekit.core.bootstrap import Replicates
 from edgekit.core.dataset import Dataset
-from edgekit.core.errors import ConfigurationError, InputError, UnsupportedError, UsageError
+from edgekit.core.errors import InputError, UnsupportedError, UsageError
 from edgekit.core.isolation import DEFAULT_TIMEOUT_S
 from edgekit.core.measurement import Provenance, Score
-from edgekit.core.metric import Labels, Metric
+from edgekit.core.metric import Metric
 from edgekit.core.quantize import dequantize
 from edgekit.core.scores import in_top_k, replicates
 from edgekit.core.statistics import wilson
 from edgekit.data import check_labels
-from edgekit.flows.accuracy import classifies
+from edgekit.flows.metric_fit import check_fit
 from edgekit.flows.workspace import Workspace
 
 
@@ -46,10 +46,7 @@ def check_metric(metric: Metric, outputs: Sequence[TensorSpec], dataset: Dataset
         raise InputError(
             f"the metric {metric.name} needs labels, and {dataset.name} has none", hint="give --eval-data with labels"
         )
-    if metric.labels is Labels.CLASSES:
-        _check_classes(metric, outputs, dataset)
-    elif metric.labels is Labels.VALUES:
-        _check_values(metric, outputs, dataset, dataset.labels)
+    check_fit(metric, outputs, dataset, dataset.labels)
 
 
 def needs_evaluation(metric: Metric) -> UsageError:
@@ -95,7 +92,7 @@ def replicate(
     assert dataset.labels is not None
     real = [dequantize(array, spec) for array, spec in zip(outputs, specs, strict=True)]
     if not metric.is_function:
-        return replicates(metric, real[0], dataset.labels)
+        return replicates(metric, real, dataset.labels)
     with tempfile.TemporaryDirectory(prefix="metric-", dir=tools.work) as folder:
         paths = []
         for index, array in enumerate([*real, dataset.labels]):
@@ -121,32 +118,6 @@ def replicate(
     )
 
 
-def score(
-    metric: Metric,
-    outputs: Sequence[NDArray[Any]],
-    specs: Sequence[TensorSpec],
-    dataset: Dataset,
-    *,
-    provenance: Provenance,
-    tools: Workspace,
-) -> Score | None:
-    """The metric with its interval; None for top-1, which is the accuracy.
-
-    Args:
-        metric: it fits, see `check_metric`.
-        outputs: raw, one array a model output, shape [samples, ...].
-        specs: the model's outputs.
-        dataset: with labels.
-        provenance: of the machine that computed the outputs.
-        tools: as for `replicate`.
-    """
-    if metric.is_top_1:
-        return None
-    if metric.k is not None:
-        return score_of_answers(metric, right_answers(metric, outputs[0], dataset), provenance=provenance)
-    return score_of_replicates(metric, replicate(metric, outputs, specs, dataset, tools=tools), provenance=provenance)
-
-
 def score_of_answers(metric: Metric, right: NDArray[np.bool_], *, provenance: Provenance) -> Score:
     """A top-k with Wilson's interval."""
     interval = wilson(int(right.sum()), len(right))
@@ -163,41 +134,3 @@ def score_of_replicates(metric: Metric, found: Replicates, *, provenance: Proven
         metric=metric.name, value=found.value, n=found.n, low=interval.low, high=interval.high,
         lower_is_better=found.lower_is_better, is_share=found.is_share, provenance=provenance,
     )  # fmt: skip
-
-
-def _check_classes(metric: Metric, outputs: Sequence[TensorSpec], dataset: Dataset) -> None:
-    if not classifies(outputs):
-        raise UnsupportedError(
-            f"the metric {metric.name} needs a classifier: {_shapes(outputs)} are not the scores of at least two "
-            "classes",
-            hint="take --metric mae for a model that answers with values, or a function of your own",
-        )
-    classes = outputs[0].shape[-1]
-    if dataset.class_labels is None:
-        raise InputError(f"the metric {metric.name} needs class numbers as labels", hint="store them as int64")
-    check_labels(dataset, classes)
-    if metric.k is not None and metric.k >= classes:
-        raise ConfigurationError(
-            f"the metric {metric.name} is always 100 % for a model of {classes} classes",
-            hint=f"take a k below {classes}",
-        )
-
-
-def _check_values(metric: Metric, outputs: Sequence[TensorSpec], dataset: Dataset, labels: NDArray[Any]) -> None:
-    if len(outputs) != 1:
-        raise UnsupportedError(
-            f"the metric {metric.name} is of one output, and the model has {len(outputs)}",
-            hint="take a function of your own, package.module:function; it gets all of them",
-        )
-    have, want = ([size for size in shape[1:] if size != 1] for shape in (labels.shape, outputs[0].shape))
-    if len(have) != len(want) or any(b not in (-1, a) for a, b in zip(have, want, strict=True)):
-        raise InputError(
-            f"labels of {dataset.name} have the shape {list(labels.shape)}, and the model answers with "
-            f"{list(outputs[0].shape)}",
-            hint=f"the metric {metric.name} needs one value for each that the model answers with; "
-            "for class numbers take top1, top5 or f1",
-        )
-
-
-def _shapes(outputs: Sequence[TensorSpec]) -> str:
-    return f"outputs of shape {', '.join(str(list(spec.shape)) for spec in outputs)}"

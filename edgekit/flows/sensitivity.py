@@ -14,7 +14,7 @@ from edgekit.core.measurement import Accuracy, Score
 from edgekit.core.paired import signal_to_noise_db
 from edgekit.core.recipe import Step
 from edgekit.core.registry import PASSES
-from edgekit.flows.compare import layer_errors
+from edgekit.flows.comparing.layers import layer_errors
 from edgekit.flows.documents import accuracy_document, metric_document
 from edgekit.flows.metrics import Meter
 from edgekit.flows.prepare import Preparation

@@ -7,9 +7,8 @@ import pytest
 
 from edgekit.core.artifact import TensorSpec
 from edgekit.core.dataset import Dataset
-from edgekit.core.errors import InputError
 from edgekit.core.measurement import Provenance
-from edgekit.flows.accuracy import accuracy, agreement, classifies
+from edgekit.flows.accuracy import accuracy_of, agreement, classifies
 from edgekit.flows.samples import model_inputs, synthetic_inputs
 
 INT8 = TensorSpec(name="x", shape=(1, 2), dtype="int8", scale=0.5, zero_point=-1)
@@ -62,28 +61,11 @@ def test_synthetic_floats_lie_between_0_and_1() -> None:
     assert 0 <= array.min() < 0.1 < 0.9 < array.max() <= 1
 
 
-def test_accuracy_counts_correct_answers() -> None:
-    outputs = np.array([[1, 5, 2], [9, 0, 0], [0, 0, 3], [4, 3, 2]], np.int8)
-    data = Dataset(name="d", inputs=(np.zeros((4, 1), np.float32),), labels=np.array([1, 0, 2, 2]))
+def test_accuracy_counts_right_answers() -> None:
+    found = accuracy_of(np.array([True, False, True, True]), provenance=Provenance.MEASURED)
 
-    found = accuracy(outputs, data, provenance=Provenance.MEASURED)
-
-    assert found is not None
     assert (found.correct, found.n, found.value) == (3, 4, 0.75)
     assert 0 < found.low < 0.75 < found.high < 1
-
-
-def test_accuracy_refuses_a_label_that_is_no_class() -> None:
-    data = Dataset(name="d", inputs=(np.zeros((1, 1), np.float32),), labels=np.array([3]))
-
-    with pytest.raises(InputError, match="3 classes"):
-        accuracy(np.zeros((1, 3), np.int8), data, provenance=Provenance.MEASURED)
-
-
-def test_accuracy_is_none_without_labels() -> None:
-    data = Dataset(name="d", inputs=(np.zeros((1, 1), np.float32),))
-
-    assert accuracy(np.zeros((1, 3), np.int8), data, provenance=Provenance.MEASURED) is None
 
 
 @pytest.mark.parametrize(

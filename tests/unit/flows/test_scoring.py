@@ -48,6 +48,18 @@ def data(labels: np.ndarray | None) -> Dataset:
         ("mae", [(1, 3)], np.zeros(4), InputError, r"shape \[4\], and the model"),
         ("mse", [(1, 1), (1, 1)], np.zeros(4), UnsupportedError, "has 2"),
         ("mine:auc", [(1, 3)], None, InputError, "needs labels"),
+        ("auc", [(1, 3)], np.zeros(4, np.int64), InputError, "one class only"),
+        ("auc", [(1, 1)], np.arange(3), InputError, "label 2"),
+        ("auc", [(1, 7, 1)], np.arange(2), UnsupportedError, "needs a classifier"),
+        ("map", [(1, 3)], np.zeros((4, 2, 5)), UnsupportedError, "needs boxes"),
+        ("map", [(1, 9, 6)], np.zeros((4, 2, 4)), InputError, r"not \[samples, boxes, 5\]"),
+        ("map50", [(1, 9, 6)], np.full((4, 2, 5), 0.5), InputError, "holds no classes"),
+        ("map50", [(1, 9, 6)], np.full((4, 2, 5), -1), InputError, "holds no classes"),
+        ("miou", [(1, 3)], np.zeros((4, 2, 2), np.int64), UnsupportedError, "needs one output"),
+        ("miou", [(1, 2, 2, 1)], np.zeros((4, 2, 2), np.int64), UnsupportedError, "at least two classes"),
+        ("miou", [(1, 2, 2, 3)], np.zeros((4, 2, 3), np.int64), InputError, r"are int64 of the shape \[4, 2, 3\]"),
+        ("miou", [(1, 2, 2, 3)], np.zeros((4, 2, 2)), InputError, "are float64"),
+        ("miou", [(1, 2, 2, 3)], np.full((4, 2, 2), 3), InputError, "a pixel of the class 3"),
     ],
 )
 def test_metric_that_model_or_labels_cannot_answer_is_refused(metric, shapes, labels, error, words):
@@ -65,6 +77,10 @@ def test_metric_that_model_or_labels_cannot_answer_is_refused(metric, shapes, la
         ("mae", [(1, 1)], np.zeros(4)),
         ("mae", [(1, -1, 2)], np.zeros((4, 7, 2))),
         ("mine:auc", [(1, 3), (1, 9)], np.zeros((4, 7))),
+        ("auc", [(1, 1)], np.arange(2)),
+        ("map", [(1, 9, 6)], np.zeros((4, 2, 5))),
+        ("map50", [(1, 9, 4), (1, 9), (1, 9), (1,)], np.zeros((4, 2, 5), np.int64)),
+        ("miou", [(1, 2, 2, 3)], np.full((4, 2, 2), 255)),
     ],
 )
 def test_metric_that_fits_is_not_refused(metric, shapes, labels):
