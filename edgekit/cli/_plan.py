@@ -9,6 +9,7 @@ import click
 
 from device_agents.linux.protocol import MAX_TIMES
 from edgekit.cli._settings import SECONDS, Finite
+from edgekit.cli._values import cores
 from edgekit.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,40 +17,75 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_LONGEST_S = 3600
+_PLAN_FIELDS = {
+    "processes": "processes", "num_runs": "samples", "warmup_runs": "warmup", "min_seconds": "min_seconds",
+    "num_threads": "threads", "process_timeout": "timeout_s", "half_width": "half_width", "wait": "wait_s",
+    "strict_env": "strict", "operators": "operators", "instructions": "instructions",
+}  # fmt: skip
+"""Flags and what they set in a plan; a flag that is not given leaves the mode's own value."""
+
 
 def plan_options(function: F) -> F:
     """How to measure."""
     for decorate in (
-        click.option("--processes", default=5, type=click.IntRange(1, 100), help="Fresh processes."),
-        click.option(
-            "--num-runs", default=50, type=click.IntRange(1, MAX_TIMES), help="Counted calls per process, at least."
-        ),
-        click.option("--warmup-runs", default=10, type=click.IntRange(0, MAX_TIMES), help="Calls before them."),
-        click.option("--min-seconds", default=0.5, type=Finite(0, 3600), help="Counted time per process, at least."),
-        click.option("--num-threads", default=1, type=click.IntRange(1, 256), help="Threads of the runtime."),
-        click.option("--process-timeout", default=300.0, type=SECONDS, help="Limit for one process, in seconds."),
+        click.option("--processes", type=click.IntRange(1, 100), help="Fresh processes, exactly so many."),
+        click.option("--num-runs", type=click.IntRange(1, MAX_TIMES), help="Counted calls per process, at least."),
+        click.option("--warmup-runs", type=click.IntRange(0, MAX_TIMES), help="Calls before them, at least."),
+        click.option("--min-seconds", type=Finite(0, _LONGEST_S), help="Counted time per process, at least."),
+        click.option("--num-threads", type=click.IntRange(1, 256), help="Threads of the runtime, 1 if not given."),
+        click.option("--process-timeout", type=SECONDS, help="Limit for one process, in seconds."),
     ):
         function = decorate(function)
     return function
 
 
-def plan_from(flags: dict[str, Any]) -> Plan:
-    """The plan that `plan_options` describe; the runtime is settled by the artifact."""
-    from edgekit.core.measurement import Plan
+def mode_options(function: F) -> F:
+    """Modes of edgekit-bench/1, and what a verb that only measures lets one choose besides."""
+    for decorate in (
+        click.option(
+            "--mode",
+            default="default",
+            help="brief, quick, default, gate, tail, sustained, mlperf-tiny or mobile: how long, and for which figure.",
+        ),
+        click.option("--tail", type=Finite(50, 99.9), help="Mode tail: calls enough for this percentile, 99 or 99.9."),
+        click.option("--seconds", type=Finite(10, _LONGEST_S), help="Mode sustained: how long, 600 if not given."),
+        click.option(
+            "--half-width",
+            type=Finite(0.0001, 1),
+            help="Add processes until the median's interval is so narrow, 0.01 is +-1 %.",
+        ),
+        click.option("--wait", type=Finite(0, _LONGEST_S), help="Seconds to wait for a device that is hot."),
+        click.option("--strict-env", is_flag=True, default=None, help="Measure nothing on a device that is not idle."),
+        click.option("--cores", callback=cores, help="Cores to pin to, such as 1-3; all but the first if not given."),
+        click.option("--operators/--no-operators", default=None, help="Time each operator."),
+        click.option("--instructions/--no-instructions", default=None, help="Count instructions where that works."),
+    ):
+        function = decorate(function)
+    return function
 
-    times = flags["processes"] * (flags["num_runs"] + flags["warmup_runs"])
+
+def plan_from(flags: dict[str, Any], *, mode: str = "brief") -> Plan:
+    """The plan that the options describe; the runtime is settled by the artifact.
+
+    Args:
+        flags: of `plan_options`, perhaps of `mode_options` too.
+        mode: of a verb without `mode_options`.
+    """
+    from dataclasses import replace
+
+    from edgekit.flows.measuring.modes import plan_for
+
+    chosen: dict[str, Any] = {key: flags[key] for key in ("tail", "seconds") if flags.get(key) is not None}
+    plan = plan_for(flags.get("mode") or mode, **chosen)
+    given = {field: flags[flag] for flag, field in _PLAN_FIELDS.items() if flags.get(flag) is not None}
+    if "processes" in given:
+        given["most_processes"] = None
+    plan = replace(plan, **given, affinity=flags.get("cores") or (), seed=flags.get("seed") or 0)
+    times = (plan.processes if plan.is_brief else 1) * (plan.samples + plan.warmup)
     if times > MAX_TIMES:
         raise UsageError(
             f"--processes times --num-runs and --warmup-runs makes {times:,} calls; {MAX_TIMES:,} can be timed at once",
             hint="take fewer; --min-seconds makes short calls more without storing each",
         )
-    return Plan(
-        runtime="",
-        threads=flags["num_threads"],
-        processes=flags["processes"],
-        warmup=flags["warmup_runs"],
-        samples=flags["num_runs"],
-        min_seconds=flags["min_seconds"],
-        timeout_s=flags["process_timeout"],
-        seed=flags.get("seed") or 0,
-    )
+    return plan

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import click
+
 from edgekit.core.errors import UsageError
+
+_MOST_CORES = 4095
 
 
 def number(text: str, name: str) -> float:
@@ -57,3 +61,18 @@ def size(text: str) -> tuple[int, int]:
     if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
         raise UsageError(f"--resize {text!r} is not a size", hint="write it like 96x96 (height x width)")
     return int(height), int(width)
+
+
+def cores(_context: click.Context, _parameter: click.Parameter, text: str | None) -> tuple[int, ...]:
+    """Core numbers and ranges with commas between them, as taskset takes them; empty for none.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    found: set[int] = set()
+    for part in [] if text is None else text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()) or int(last or first) > _MOST_CORES:
+            raise UsageError(f"--cores {text!r} names no cores", hint="write it like 1-3 or 0,2")
+        found.update(range(int(first), int(last or first) + 1))
+    return tuple(sorted(found))

@@ -9,7 +9,7 @@ import click
 
 from edgekit.cli._options import model_argument, offline_option, with_output
 from edgekit.cli._output import Output
-from edgekit.cli._plan import plan_from, plan_options
+from edgekit.cli._plan import mode_options, plan_from, plan_options
 from edgekit.cli._settings import (
     choose,
     data_options,
@@ -26,6 +26,7 @@ from edgekit.core.errors import UsageError
 @device_option
 @data_options
 @plan_options
+@mode_options
 @offline_option
 @project_options
 @with_output
@@ -41,10 +42,11 @@ def command(
 ) -> None:
     """Measure MODEL on a device: a bundle, or a .tflite, .ptl or .pte as it is; without MODEL what is active there.
 
-    Inputs are random unless --eval-data gives real ones; the result says which.
+    Fresh processes, one after the other, until the interval of the median is narrow enough. Inputs are random unless
+    --eval-data gives real ones; the result says which, and everything else that speaks against it.
     """
     from edgekit.flows.board import profile_board
-    from edgekit.flows.documents import profile_document
+    from edgekit.flows.measured_document import profile_document
     from edgekit.flows.profile import profile_model
     from edgekit.flows.record import keep_run
 
@@ -58,8 +60,11 @@ def command(
                 raise UsageError("a board's program cannot be fetched back", hint="name the bundle that it runs")
             document = run.keep(profile_board(model, entry, kind, data=data, seed=plan.seed, on_event=on_event), None)
         else:
-            _, measurement = profile_model(model, entry, kind, plan=plan, data=data, offline=offline, on_event=on_event)
-            document = run.keep(profile_document(measurement), measurement)
+            subject, measurement = profile_model(
+                model, entry, kind, plan=plan, data=data, offline=offline, on_event=on_event
+            )
+            of = {"model": subject.model, "recipe": subject.recipe, "target": kind.name}
+            document = run.keep(profile_document(measurement) | of, measurement)
 
     def draw() -> None:
         from edgekit.cli import _render

@@ -63,7 +63,8 @@ def compile(  # noqa: A001 -- the field's word, and the module's name keeps it a
         calibration_data: typical samples: what `--calibration-data` takes, or an array of shape [samples, ...].
         train_data: samples for recipes that train.
         eval_data: labelled samples that the accuracy is measured on.
-        metric: what answers are judged by: top1, top5 (any k), f1, mae, mse, rmse, or "module:function".
+        metric: what answers are judged by: top1, top5 (any k), f1, auc, map, map50, miou, mae, mse, rmse, or
+            "module:function".
         max_drop: the accuracy budget, in the metric's unit: for top-1 0.01 is one point; needs `eval_data`.
         preprocessing: applied to data that is loaded from a file.
         output: the bundle; None makes `<model>-<target>.edgekit` in the working folder.

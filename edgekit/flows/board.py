@@ -21,6 +21,7 @@ from edgekit.data import check_against_model
 from edgekit.emulators.cortex_m import run_image
 from edgekit.flows import localhost
 from edgekit.flows.localhost import host_runner
+from edgekit.flows.operators import operators_of_layers
 from edgekit.flows.samples import model_inputs, synthetic_inputs
 from edgekit.flows.subject import from_bundle
 from edgekit.flows.workspace import Workspace, workspace
@@ -98,10 +99,21 @@ def profile_board(
         "artifact_sha256": subject.digest,
         "latency_ns": None,
         "latency_reasons": {"all": "an emulator's time says nothing of the board's; see mcu.cycles_estimate"},
+        "operators": operators_of_layers(mcu["layers"]),
+        "operators_reason": None,
+        "instructions": _one_call(mcu),
+        "instructions_reason": None,
         "mcu": mcu,
         "provenance": str(Provenance.EMULATED),
         "validity": [str(Validity.EMULATED)],
     }
+
+
+def _one_call(mcu: Mapping[str, Any]) -> dict[str, Any]:
+    """The count of one inference, as `instructions` of a profile document."""
+    count = mcu["instructions"]
+    known = {"value": count, "low": count, "high": count, "calls": 1, "exact": True}
+    return {**known, "source": str(mcu["emulator"]).partition(" ")[0].lower()}
 
 
 def _counted(

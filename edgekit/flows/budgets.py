@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from edgekit.core.measurement import Accuracy, Evaluation, Measurement, Provenance, Score
-from edgekit.core.statistics import percentile
+from edgekit.core.measurement import Accuracy, Evaluation, Measurement, Provenance, Score, Validity
+from edgekit.core.statistics import early_stopping_percentile
 from edgekit.core.target import Budgets
 from edgekit.core.verdict import Outcome, Verdict
 
@@ -66,8 +67,15 @@ def _verdicts(
             "ram_bytes", memory.peak_rss_bytes if memory else None, budgets.ram_bytes, "peak resident size", emulated
         )
     if budgets.latency_p90_ns is not None:
-        samples = [time for run in measurement.runs for time in run.samples_ns] if measurement else []
-        yield _held("latency_p90_ns", percentile(samples, 90.0), budgets.latency_p90_ns, "p90 of all calls", emulated)
+        yield _latency(measurement, budgets.latency_p90_ns, emulated)
+
+
+def _latency(measurement: Measurement | None, limit: float, emulated: bool) -> Verdict:
+    samples = [time for run in measurement.runs for time in run.samples_ns] if measurement else []
+    held = _held("latency_p90_ns", early_stopping_percentile(samples, 90.0), limit, "p90 of all calls", emulated)
+    if measurement is None or Validity.INVALID not in measurement.validity:
+        return held
+    return replace(held, outcome=Outcome.INCONCLUSIVE, reason=f"{held.reason}, measured INVALID: the processes differ")
 
 
 def _drop(reference: Accuracy | Score | None, accuracy: Accuracy | Score | None, limit: float) -> Verdict:

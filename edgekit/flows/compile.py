@@ -28,6 +28,7 @@ from edgekit.flows.fit import fit
 from edgekit.flows.formats import RUNNERS
 from edgekit.flows.golden import record_golden
 from edgekit.flows.gpu import check_gpu, gpu_warnings, has_gpu
+from edgekit.flows.judging import Judged
 from edgekit.flows.kept_time import TimeRatio, kept_time
 from edgekit.flows.localhost import host_runner
 from edgekit.flows.metrics import Meter, is_measurable, with_metrics
@@ -53,6 +54,7 @@ class Compilation:
         accuracy_float: of the reference on this computer, None without labels.
         accuracy_artifact: of the artifact on this computer, None without labels.
         score_float, score_artifact: the same by the metric that was asked for; None for top-1.
+        judged_float: the reference's answers, for what is judged on the same samples later; None without labels.
         verdicts: one for each budget that is set.
         warnings: what looks wrong but does not have to be.
         budget: the accuracy budget, None for none.
@@ -82,6 +84,7 @@ class Compilation:
     found: Found | None = None
     score_float: Score | None = None
     score_artifact: Score | None = None
+    judged_float: Judged | None = None
     kept_time: TimeRatio | str | None = None
     gpu: Mapping[str, Any] | None = None
     mcu: Mapping[str, Any] | None = None
@@ -160,6 +163,7 @@ class _Compiler:
             accuracy_artifact=after,
             score_float=score_before,
             score_artifact=score_after,
+            judged_float=None if made.reference is None else meter.judged(made.reference),
             verdicts=self._verdicts(artifact, score_before or before, score_after or after, found),
             warnings=tuple(made.warnings),
             reference_metrics=reference_metrics,

@@ -9,8 +9,9 @@ from edgekit.core.dataset import Dataset
 from edgekit.core.device_entry import DeviceEntry
 from edgekit.core.errors import DeviceError, GateFailedError
 from edgekit.core.events import OnEvent, ignore
-from edgekit.core.measurement import Accuracy, Evaluation, Measurement, Plan, Score
+from edgekit.core.measurement import Evaluation, Measurement, Plan
 from edgekit.core.metric import TOP_1, Metric
+from edgekit.core.paired import CONFIDENCE
 from edgekit.core.target import Target
 from edgekit.core.units import format_bytes
 from edgekit.core.verdict import Outcome, Verdict
@@ -20,6 +21,7 @@ from edgekit.device.connect import connect
 from edgekit.flows.budgets import judge_deployed
 from edgekit.flows.compile import Compilation, compile_model
 from edgekit.flows.evaluate import evaluate
+from edgekit.flows.judging import Judged
 from edgekit.flows.profile import measure
 from edgekit.flows.request import CompileRequest
 from edgekit.flows.runtime import check_machine, ensure_runtime
@@ -74,6 +76,8 @@ class Proof:
         inputs: real inputs for the measurement; None takes the evaluation's, else random ones.
         timeout_s: limit for the loop over the evaluation set.
         metric: what answers are judged by.
+        max_drop: how much worse than the float model the artifact may be; None takes one point for a metric of shares.
+        confidence: how sure that has to be, one-sided.
     """
 
     plan: Plan | None
@@ -81,6 +85,8 @@ class Proof:
     inputs: Dataset | None = None
     timeout_s: float = 3600.0
     metric: Metric = TOP_1
+    max_drop: float | None = None
+    confidence: float = CONFIDENCE
 
 
 def deploy_model(
@@ -100,13 +106,13 @@ def deploy_model(
                 hint="choose another recipe, or raise the budget",
                 verdicts=[{**vars(one), "outcome": str(one.outcome)} for one in compilation.verdicts],
             )
+    max_drop = request.target.budgets.accuracy_drop if request.max_drop is None else request.max_drop
     deployed = deploy_bundle(
         compilation.bundle,
         entry,
         request.target,
-        proof=proof,
-        reference=compilation.accuracy_float,
-        reference_score=compilation.score_float,
+        proof=replace(proof, max_drop=max_drop, confidence=request.confidence),
+        reference=compilation.judged_float,
         offline=offline,
         on_event=on_event,
     )
@@ -126,8 +132,7 @@ def deploy_bundle(
     target: Target,
     *,
     proof: Proof,
-    reference: Accuracy | None = None,
-    reference_score: Score | None = None,
+    reference: Judged | None = None,
     offline: bool = False,
     on_event: OnEvent = ignore,
 ) -> Deployed:
@@ -138,8 +143,7 @@ def deploy_bundle(
         entry: where.
         target: the kind of machine that it was compiled for.
         proof: what to measure afterwards.
-        reference: accuracy of the float model on this computer.
-        reference_score: the same by the proof's metric, None for top-1.
+        reference: the float model on the proof's samples.
         offline: download no runtime.
         on_event: listener.
 
@@ -158,7 +162,7 @@ def deploy_bundle(
             check_machine(device, target, entry.name)
             ensure_runtime(device, bundle.manifest.runtime, offline=offline, tools=tools)
             deployment = activate(device, entry, bundle, tools)
-            measurement, evaluation = _prove(device, entry, subject, proof, (reference, reference_score), tools)
+            measurement, evaluation = _prove(device, entry, subject, proof, reference, tools)
     assert bundle.manifest.model is not None
     return Deployed(
         compilation=None,
@@ -221,7 +225,7 @@ def _prove(
     entry: DeviceEntry,
     subject: Subject,
     proof: Proof,
-    references: tuple[Accuracy | None, Score | None],
+    reference: Judged | None,
     tools: Workspace,
 ) -> tuple[Measurement | None, Evaluation | None]:
     measurement = evaluation = None
@@ -235,8 +239,9 @@ def _prove(
             subject,
             proof.evaluation,
             metric=proof.metric,
-            reference=references[0],
-            reference_score=references[1],
+            reference=reference,
+            max_drop=proof.max_drop,
+            confidence=proof.confidence,
             timeout_s=proof.timeout_s,
             tools=tools,
         )

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from edgekit.core.statistics import PERCENTILE_MINIMUM, median_interval, percentile
 from edgekit.device.upload import transfer_bytes
+from edgekit.flows.accuracy_document import class_document, paired_document
 from edgekit.flows.kept_time import TimeRatio
+from edgekit.flows.measured_document import profile_document
 
 if TYPE_CHECKING:
     from edgekit.bundle.pack import Bundle
     from edgekit.core.artifact import Artifact
-    from edgekit.core.measurement import Accuracy, Evaluation, Measurement, Score
+    from edgekit.core.measurement import Accuracy, Evaluation, Score
     from edgekit.core.recipe import StepMetrics, StepRecord
     from edgekit.core.verdict import Verdict
     from edgekit.flows.compile import Compilation
@@ -58,6 +58,7 @@ def deployed_document(deployed: Deployed) -> dict[str, Any]:
     else:
         manifest = deployed.bundle.manifest
         document = {
+            "model": manifest.facts.get("model_name"),
             "bundle": _bundle(deployed.bundle),
             "target": manifest.target,
             "recipe": manifest.recipe,
@@ -77,45 +78,6 @@ def verdict_documents(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
     return [{**vars(verdict), "outcome": str(verdict.outcome)} for verdict in verdicts]
 
 
-def profile_document(measurement: Measurement) -> dict[str, Any]:
-    """What `edgekit profile --json` prints; every figure is computed from the raw samples here and now."""
-    samples = [time for run in measurement.runs for time in run.samples_ns]
-    medians = [median(run.samples_ns) for run in measurement.runs if run.samples_ns]
-    interval = median_interval(medians, seed=measurement.plan.seed)
-    latency: dict[str, Any] = {
-        f"p{percent:g}".replace(".", "_"): percentile(samples, percent) for percent in PERCENTILE_MINIMUM
-    }
-    latency["ci95"] = None if interval is None else [interval.low, interval.high]
-    latency["median_of_processes"] = None if interval is None else interval.value
-    memory = measurement.memory
-    return {
-        "schema": "edgekit.profile/1",
-        "device": measurement.device,
-        "artifact_sha256": measurement.artifact_digest,
-        "latency_ns": latency,
-        "latency_reasons": {
-            f"p{percent:g}".replace(".", "_"): f"needs {least} samples, there are {len(samples)}"
-            for percent, least in PERCENTILE_MINIMUM.items()
-            if len(samples) < least
-        },
-        "samples": len(samples),
-        "processes": len(measurement.runs),
-        "import_ns": _middle([run.import_ns for run in measurement.runs]),
-        "load_ns": _middle([run.load_ns for run in measurement.runs]),
-        "first_ns": _middle([run.first_ns for run in measurement.runs]),
-        "memory": {
-            "peak_rss_bytes": None if memory is None else memory.peak_rss_bytes,
-            "baseline_rss_bytes": None if memory is None else memory.baseline_rss_bytes,
-            "provenance": str(measurement.provenance),
-            "reason": measurement.memory_reason,
-        },
-        "plan": dict(vars(measurement.plan)),
-        "provenance": str(measurement.provenance),
-        "validity": [str(flag) for flag in measurement.validity],
-        "environment": dict(measurement.environment),
-    }
-
-
 def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
     """What `edgekit evaluate --json` prints."""
     return {
@@ -132,6 +94,9 @@ def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
         "max_abs_difference": evaluation.max_abs_difference,
         "samples": evaluation.n,
         "seconds": evaluation.seconds,
+        "paired": paired_document(evaluation.paired),
+        "per_class": [class_document(one) for one in evaluation.per_class],
+        "answers": None if evaluation.answers is None else evaluation.answers.as_json(),
         "provenance": str(evaluation.provenance),
     }
 
@@ -175,10 +140,6 @@ def metric_document(scores: Mapping[str, Score | None]) -> dict[str, Any] | None
         "is_share": known[0].is_share,
         **{name: score_document(score) for name, score in scores.items()},
     }
-
-
-def _middle(values: list[int]) -> float | None:
-    return float(median(values)) if values else None
 
 
 def _bundle(bundle: Bundle) -> dict[str, Any]:

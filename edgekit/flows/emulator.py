@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from edgekit.core.device_entry import DeviceEntry, Provenance
@@ -52,14 +53,47 @@ def bring_up(
         ConfigurationError: the inventory has another device of this name.
         NetworkError: the wheels of a runtime that comes with its system are not cached and cannot be downloaded.
     """
-    machine = machine_of(target)
-    if disk_bytes is not None:
-        machine = replace(machine, disk_bytes=disk_bytes)
     name = name or target.name.replace("_", "-")
     devices = inventory()
     known = devices.entries().get(name)
     if known is not None and known.emulator is None:
         raise ConfigurationError(f"{name!r} is a real device in {devices.path}", hint="choose another --name")
+    device, reason = start_device(
+        target,
+        backend=backend,
+        name=name,
+        state_dir=default_state_dir(),
+        disk_bytes=disk_bytes,
+        on_event=on_event,
+    )
+    if known is not None:
+        devices.remove(name)
+    devices.add(entry_of(device))
+    return device, reason
+
+
+def start_device(
+    target: Target,
+    *,
+    backend: str | None,
+    name: str,
+    state_dir: Path,
+    disk_bytes: int | None = None,
+    on_event: OnEvent = ignore,
+) -> tuple[EmulatedDevice, str]:
+    """As `bring_up`, for a device that no inventory knows.
+
+    Args:
+        target, backend, name, disk_bytes, on_event: as of `bring_up`.
+        state_dir: folder of the devices among which this one's name is its own.
+
+    Raises:
+        UnsupportedError, NetworkError: as for `bring_up`.
+        InputError: there is a device of this name.
+    """
+    machine = machine_of(target)
+    if disk_bytes is not None:
+        machine = replace(machine, disk_bytes=disk_bytes)
     if backend is None:
         choice = best_backend()
         chosen, reason = choice.emulator, choice.reason
@@ -71,23 +105,23 @@ def bring_up(
     device = chosen.up(
         machine,
         name=name,
-        state_dir=default_state_dir(),
+        state_dir=state_dir,
         on_event=lambda message: on_event(Event(phase="emulator", message=message)),
     )
-    if known is not None:
-        devices.remove(name)
-    devices.add(
-        DeviceEntry(
-            name=name,
-            url=device.url,
-            target=target.name,
-            host_keys=(device.host_key,),
-            trust=Provenance.PINNED,
-            identity_file=device.identity_file,
-            emulator=device.backend,
-        )
-    )
     return device, reason
+
+
+def entry_of(device: EmulatedDevice) -> DeviceEntry:
+    """An emulated device as a device, its key pinned."""
+    return DeviceEntry(
+        name=device.name,
+        url=device.url,
+        target=device.target,
+        host_keys=(device.host_key,),
+        trust=Provenance.PINNED,
+        identity_file=device.identity_file,
+        emulator=device.backend,
+    )
 
 
 def machine_of(target: Target) -> MachineSpec:

@@ -118,13 +118,11 @@ def _inputs(artifact: Artifact, data: Dataset | None) -> tuple[NDArray[Any], ...
 
 def _process_median_ns(device: DeviceClient, artifact: Artifact, inputs: Sequence[NDArray[Any]], runtime: str) -> float:
     from edgekit.device.client import ArtifactRef, RunOptions  # only where layers were kept
+    from edgekit.device.measured import MeasureRequest
 
     result = device.measure(
         inputs,
-        processes=1,
-        warmup=_WARMUP,
-        samples=_CALLS,
-        min_seconds=_MIN_SECONDS,
+        MeasureRequest(processes=1, warmup=_WARMUP, samples=_CALLS, min_seconds=_MIN_SECONDS, memory=0),
         artifact=ArtifactRef(release=None, blob=artifact.digest, format=artifact.format, runtime=runtime),
         options=RunOptions(timeout_s=_TIMEOUT_S),
     )

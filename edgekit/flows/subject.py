@@ -28,6 +28,8 @@ class Subject:
         inputs, outputs: its signature.
         path: the file on this computer; None when only the device has it.
         size_bytes: of the file.
+        model: name of the model that it was made from.
+        recipe: that made it; None for a file that runs as it was given.
     """
 
     name: str
@@ -38,6 +40,8 @@ class Subject:
     outputs: tuple[TensorSpec, ...]
     path: Path | None
     size_bytes: int
+    model: str | None = None
+    recipe: str | None = None
 
     @property
     def is_classifier(self) -> bool:
@@ -91,6 +95,8 @@ def from_manifest(manifest: Manifest, *, path: Path | None) -> Subject:
         outputs=outputs,
         path=path,
         size_bytes=entry.size,
+        model=manifest.facts.get("model_name"),
+        recipe=manifest.recipe,
     )
 
 
@@ -127,6 +133,7 @@ def from_file(path: Path, target: Target, tools: Workspace) -> Subject:
         outputs=artifact.outputs,
         path=artifact.path,
         size_bytes=artifact.size_bytes,
+        model=path.name,
     )
 
 

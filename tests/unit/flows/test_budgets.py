@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from edgekit.core.measurement import Accuracy, Evaluation, Measurement, Memory, Plan, ProcessRun, Provenance, Validity
@@ -79,6 +81,14 @@ def test_latency_is_inconclusive_with_too_few_samples() -> None:
     found = outcomes(budgets, measurement=measurement(Provenance.MEASURED, samples=63))
 
     assert found == {"latency_p90_ns": Outcome.INCONCLUSIVE}
+
+
+def test_latency_of_an_invalid_measurement_decides_nothing() -> None:
+    invalid = replace(measurement(Provenance.MEASURED), validity=(Validity.INVALID,))
+
+    found = outcomes(Budgets(latency_p90_ns=999_999, ram_bytes=49), measurement=invalid)
+
+    assert found == {"ram_bytes": Outcome.FAIL, "latency_p90_ns": Outcome.INCONCLUSIVE}
 
 
 def evaluation(*, accuracy: Accuracy | None, reference: Accuracy | None) -> Evaluation:

@@ -105,7 +105,7 @@ def test_number_that_is_none_is_a_usage_error(quickstart: Path, tmp_path: Path, 
 
 
 def test_model_that_takes_too_long_is_an_invalid_measurement(bundle: Path, tmp_path: Path) -> None:
-    flags = ("--processes", "1", "--min-seconds", "60", "--process-timeout", "1")
+    flags = ("--mode", "brief", "--processes", "1", "--min-seconds", "60", "--process-timeout", "1")
 
     error = edgekit("profile", bundle, "-d", "local", *flags, cwd=tmp_path, fails=11)["error"]
 

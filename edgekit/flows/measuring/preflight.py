@@ -1,0 +1,57 @@
+"""Whether a machine is fit to be measured, from two looks at it (edgekit-bench/1, D2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edgekit.core.measurement import Conditions, Doubt, Validity
+from edgekit.core.units import format_bytes
+from edgekit.flows.measuring import looks
+
+LOOK_S = 3.0
+"""Time between the looks."""
+
+BUSY_SHARE = 0.10
+START_TEMPERATURE_C = 60.0
+MEMORY_FACTOR = 1.5
+
+
+def doubts_before(first: Conditions | None, second: Conditions | None, *, need_bytes: int) -> tuple[Doubt, ...]:
+    """What is against measuring now.
+
+    Args:
+        first, second: two looks, `LOOK_S` apart; None from an agent that does not tell.
+        need_bytes: memory that the model will probably take.
+    """
+    if first is None or second is None:
+        return (Doubt(flag=Validity.NOISY, reason="the device does not tell what else runs on it"),)
+    return (*_load(first, second), *_memory(first, second, need_bytes), *heat(first, second))
+
+
+def heat(first: Conditions, second: Conditions) -> tuple[Doubt, ...]:
+    """What a wait may cure."""
+    return tuple(_heat(first, second))
+
+
+def _heat(first: Conditions, second: Conditions) -> Iterator[Doubt]:
+    if second.temperature_c is not None and second.temperature_c > START_TEMPERATURE_C:
+        reason = f"it starts at {second.temperature_c:.0f} C, above {START_TEMPERATURE_C:.0f} C"
+        yield Doubt(flag=Validity.THROTTLED, reason=reason)
+    if bits := looks.throttling(first, second):
+        yield Doubt(flag=Validity.THROTTLED, reason=f"the firmware says {', '.join(bits)} before the start")
+
+
+def _load(first: Conditions, second: Conditions) -> Iterator[Doubt]:
+    others = looks.others_share(first, second)
+    if others is None:
+        yield Doubt(flag=Validity.NOISY, reason="the device tells no CPU times, so other work would not be seen")
+    elif others > BUSY_SHARE:
+        yield Doubt(flag=Validity.NOISY, reason=f"other work takes {others:.0%} of the cores before the start")
+
+
+def _memory(first: Conditions, second: Conditions, need_bytes: int) -> Iterator[Doubt]:
+    if (pages := looks.swapped_pages(first, second)) > 0:
+        yield Doubt(flag=Validity.NOISY, reason=f"{pages} pages are swapped before the start")
+    if second.available_bytes is not None and second.available_bytes < MEMORY_FACTOR * need_bytes:
+        free, need = format_bytes(second.available_bytes), format_bytes(need_bytes)
+        yield Doubt(flag=Validity.NOISY, reason=f"{free} of memory are free for the {need} that the model takes")
