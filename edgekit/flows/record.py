@@ -78,17 +78,18 @@ class KeptRun:
 
     @property
     def page_document(self) -> dict[str, Any]:
-        """The document in the form of a deploy's, which the report reads."""
-        schema = str(self.document.get("schema", ""))
-        for part in ("profile", "evaluation"):
-            if schema.startswith(f"edgekit.{part.removesuffix('ion')}") and part not in self.document:
-                kept = {
-                    key: self.document[key]
-                    for key in ("schema", "command", "run_id", "created_utc")
-                    if key in self.document
-                }
-                return {**kept, part: dict(self.document)}
-        return dict(self.document)
+        """As `page_document`."""
+        return page_document(self.document)
+
+
+def page_document(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A document in the form of a deploy's, which the report reads."""
+    schema = str(document.get("schema", ""))
+    for part in ("profile", "evaluation"):
+        if schema.startswith(f"edgekit.{part.removesuffix('ion')}") and part not in document:
+            kept = {key: document[key] for key in ("schema", "command", "run_id", "created_utc") if key in document}
+            return {**kept, part: dict(document)}
+    return dict(document)
 
 
 def latest_runs(n: int) -> list[dict[str, Any]]:
@@ -139,6 +140,13 @@ def write_html(run: KeptRun, path: Path) -> None:
     from edgekit.report import build_page, html  # the report's modules are only for those who want a report
 
     _write(path, html.render(build_page(run.page_document, run.measurement)))
+
+
+def pages_folder() -> Path:
+    """The folder of pages that were made to be looked at once; it is there afterwards."""
+    folder = default_path().parent / "pages"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def write_markdown(run: KeptRun, path: Path | None) -> str:

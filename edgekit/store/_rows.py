@@ -11,9 +11,24 @@ from enum import StrEnum
 from typing import Any
 
 from edgekit.core.errors import InternalError, MeasurementError
-from edgekit.core.measurement import Measurement, Memory, Plan, ProcessRun, Provenance, Validity
+from edgekit.core.measurement import (
+    Conditions,
+    Doubt,
+    InstructionCount,
+    Measurement,
+    Memory,
+    OperatorRun,
+    Plan,
+    ProcessRun,
+    Provenance,
+    Validity,
+    Window,
+)
 
 Row = Mapping[str, Any]
+
+_TIME_COLUMNS = ("import_ns", "load_ns", "first_ns", "warmup_ns", "samples_ns")
+"""Of a process, in columns of their own; its other fields are in `facts`."""
 
 
 class RunStatus(StrEnum):
@@ -95,6 +110,12 @@ def from_measurement(measurement: Measurement) -> dict[str, Any]:
         "memory": to_json(asdict(measurement.memory) if measurement.memory else None),
         "memory_reason": to_json(measurement.memory_reason),
         "environment": to_json(dict(measurement.environment)),
+        "doubts": to_json([asdict(doubt) for doubt in measurement.doubts]),
+        "memories": to_json([asdict(memory) for memory in measurement.memories]),
+        "operators": to_json([asdict(operator) for operator in measurement.operators]),
+        "operators_reason": to_json(measurement.operators_reason),
+        "instructions": to_json(asdict(measurement.instructions) if measurement.instructions else None),
+        "instructions_reason": to_json(measurement.instructions_reason),
     }
 
 
@@ -113,6 +134,7 @@ def from_process_run(run: ProcessRun) -> dict[str, Any]:
         "first_ns": run.first_ns,
         "warmup_ns": struct.pack(f"<{len(run.warmup_ns)}q", *run.warmup_ns),
         "samples_ns": struct.pack(f"<{len(run.samples_ns)}q", *run.samples_ns),
+        "facts": to_json({name: value for name, value in asdict(run).items() if name not in _TIME_COLUMNS}),
     }
 
 
@@ -131,17 +153,27 @@ def stored_run(row: Row) -> StoredRun:
 
 def measurement(row: Row, runs: tuple[ProcessRun, ...]) -> Measurement:
     """A row of `measurements` with its processes."""
-    memory = json.loads(row["memory"])
+    memory, plan, instructions = (json.loads(row[name]) for name in ("memory", "plan", "instructions"))
     return Measurement(
         device=row["device"],
         artifact_digest=row["artifact_digest"],
-        plan=Plan(**json.loads(row["plan"])),
+        plan=Plan(**plan | {"affinity": tuple(plan.get("affinity", ()))}),
         runs=runs,
         memory=Memory(**memory) if memory else None,
         memory_reason=json.loads(row["memory_reason"]),
         provenance=Provenance(row["provenance"]),
         validity=tuple(Validity(flag) for flag in json.loads(row["validity"])),
         environment=json.loads(row["environment"]),
+        doubts=tuple(
+            Doubt(flag=Validity(doubt["flag"]), reason=doubt["reason"]) for doubt in json.loads(row["doubts"])
+        ),
+        memories=tuple(Memory(**memory) for memory in json.loads(row["memories"])),
+        operators=tuple(
+            OperatorRun(**operator | {"ns": tuple(operator["ns"])}) for operator in json.loads(row["operators"])
+        ),
+        operators_reason=json.loads(row["operators_reason"]),
+        instructions=InstructionCount(**instructions) if instructions else None,
+        instructions_reason=json.loads(row["instructions_reason"]),
     )
 
 
@@ -153,7 +185,29 @@ def process_run(row: Row) -> ProcessRun:
         first_ns=row["first_ns"],
         warmup_ns=_times(row["warmup_ns"]),
         samples_ns=_times(row["samples_ns"]),
+        **_process_facts(json.loads(row["facts"])),
     )
+
+
+def _process_facts(facts: dict[str, Any]) -> dict[str, Any]:
+    """What `facts` holds, as values; a run of schema 1 has none."""
+    if not facts:
+        return {}
+    sentinel_ns = facts["sentinel_ns"]
+    return facts | {
+        "sentinel_ns": None if sentinel_ns is None else tuple(sentinel_ns),
+        "before": _conditions(facts["before"]),
+        "after": _conditions(facts["after"]),
+        "stages_ns": {name: tuple(times) for name, times in facts["stages_ns"].items()},
+        "windows": tuple(
+            Window(samples=window["samples"], conditions=Conditions(**window["conditions"]))
+            for window in facts["windows"]
+        ),
+    }
+
+
+def _conditions(value: Mapping[str, Any] | None) -> Conditions | None:
+    return None if value is None else Conditions(**value)
 
 
 def _times(blob: bytes) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,15 @@ from edgekit.core.device_entry import DeviceEntry, Provenance
 from edgekit.core.errors import DeadlineError, NetworkError, UnsupportedError
 from edgekit.device.inventory import Inventory
 from edgekit.emulators import EmulatedDevice, Emulator, MachineSpec, VulkanDriver, emulator
+from edgekit.flows.api import Device
 from tests.models.command import warm_child
 
 __all__ = ["warm_child"]
 
 Edgekit = Callable[..., dict[str, Any]]
+
+EMULATED_PI = [pytest.mark.edge(target="rpi4", backend="user"), pytest.mark.emulated_pi, pytest.mark.ssh]
+"""Marks of a test on the emulated Raspberry Pi 4 (qemu-user), see the fixture `rpi4`."""
 
 
 def machine_of(target_name: str) -> MachineSpec:
@@ -72,7 +77,7 @@ def software_gpu(cache_dir: Path) -> VulkanDriver:
 
 @pytest.fixture(scope="session")
 def emulated_pi(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[EmulatedDevice]:
-    """One emulated Raspberry Pi 4 for the whole session (qemu-user)."""
+    """An emulated Raspberry Pi 4 of this worker's own, for the whole session (qemu-user)."""
     found, state_dir = usable("user"), tmp_path_factory.mktemp("pi")
     device = found.up(machine_of("rpi4"), name="pi", state_dir=state_dir, cache_dir=cache_dir / "emulators")
     yield device
@@ -80,9 +85,9 @@ def emulated_pi(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> It
 
 
 @pytest.fixture
-def rpi4(emulated_pi: EmulatedDevice) -> DeviceEntry:
-    """The emulated Pi, known to this test's inventory as `pi`."""
-    entry = entry_for(emulated_pi)
+def rpi4(edge_device: Device) -> DeviceEntry:
+    """The emulated Pi that the marker `edge` asks for, known to this test's inventory as `pi`."""
+    entry = replace(edge_device.entry, name="pi")
     Inventory.find().add(entry)
     return entry
 

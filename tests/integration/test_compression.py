@@ -9,11 +9,21 @@ from pathlib import Path
 import pytest
 
 from edgekit.core.device_entry import DeviceEntry
-from tests.integration.conftest import Edgekit
+from edgekit.device.inventory import Inventory
+from edgekit.emulators import EmulatedDevice
+from tests.integration.conftest import Edgekit, entry_for
 
 ROOT = Path(__file__).parents[2]
 
 pytestmark = [pytest.mark.emulated_pi, pytest.mark.ssh]
+
+
+@pytest.fixture
+def rpi4(emulated_pi: EmulatedDevice) -> DeviceEntry:
+    """A Pi of this worker's own: nobody has to wait while a model is being compressed."""
+    entry = entry_for(emulated_pi)
+    Inventory.find().add(entry)
+    return entry
 
 
 @pytest.mark.timeout(900)

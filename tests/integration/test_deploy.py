@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 import edgekit as ek
 from edgekit.core.device_entry import DeviceEntry
-from tests.integration.conftest import Edgekit
+from edgekit.pytest_plugin.runs import Evaluate
+from tests.integration.conftest import EMULATED_PI, Edgekit
 
-pytestmark = [pytest.mark.emulated_pi, pytest.mark.ssh]
+pytestmark = EMULATED_PI
 
 QUICK = ("--processes", 3, "--num-runs", 40, "--min-seconds", 0.1)
 
@@ -101,17 +101,20 @@ def test_rollback_makes_the_previous_release_active_again(
     assert back["previous"] == new
 
 
-def test_profile_and_evaluate_speak_of_what_is_active(edgekit: Edgekit, rpi4: DeviceEntry, quickstart: Path) -> None:
+def test_profile_and_evaluate_speak_of_what_is_active(
+    edgekit: Edgekit, rpi4: DeviceEntry, edge_evaluate: Evaluate, quickstart: Path
+) -> None:
     flags = ("--target", "rpi4", "--no-profile", "--calibration-data", quickstart / "train.npz")
     deployed = edgekit("deploy", quickstart / "quickstart.keras", *flags)
 
-    profile = edgekit("profile", "--device", "pi", *QUICK)
-    evaluation = edgekit("evaluate", "--device", "pi", "--eval-data", quickstart / "test.npz")
+    profile = edgekit("profile", "--device", "pi", "--mode", "brief", *QUICK)
+    evaluated = edge_evaluate(None, quickstart / "test.npz", reference=quickstart / "quickstart.keras")
 
-    assert profile["artifact_sha256"] == evaluation["artifact_sha256"] == deployed["artifact"]["sha256"]
+    assert profile["artifact_sha256"] == evaluated.document["artifact_sha256"] == deployed["artifact"]["sha256"]
     assert "SYNTHETIC" in profile["validity"]
-    assert evaluation["accuracy"]["n"] == 540
-    assert evaluation["agreement"] is None
+    assert evaluated.document["agreement"] is None
+    evaluated.assert_accuracy(at_least=0.93)
+    evaluated.assert_accuracy_drop(0.02)
 
 
 def test_tflite_runtime_is_provisioned_and_runs_the_same_bytes(

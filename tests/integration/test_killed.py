@@ -21,6 +21,7 @@ from edgekit.core.events import Event
 from edgekit.device.connect import connect
 from edgekit.device.inventory import Inventory
 from edgekit.emulators import EmulatedDevice
+from edgekit.transports import Endpoint
 from tests.integration.conftest import Edgekit, entry_for, machine_of, usable
 
 pytestmark = [pytest.mark.ssh]
@@ -63,6 +64,7 @@ def active(entry: DeviceEntry) -> str | None:
         return device.status().active
 
 
+@pytest.mark.edge(target="rpi4", backend="user")
 @pytest.mark.emulated_pi
 def test_old_model_stays_active_when_the_host_is_killed(rpi4: DeviceEntry, tmp_path: Path) -> None:
     old, new = bundle_of(tmp_path, "old"), bundle_of(tmp_path, "new", ballast=BIG_BYTES)
@@ -88,10 +90,9 @@ def test_old_model_stays_active_when_the_host_is_killed(rpi4: DeviceEntry, tmp_p
     assert after_another_deploy == new.digest
 
 
+@pytest.mark.edge(target="rpi4", backend="user")
 @pytest.mark.emulated_pi
-def test_old_model_stays_active_when_the_agent_is_killed(
-    rpi4: DeviceEntry, emulated_pi: EmulatedDevice, tmp_path: Path
-) -> None:
+def test_old_model_stays_active_when_the_agent_is_killed(rpi4: DeviceEntry, tmp_path: Path) -> None:
     old, new = bundle_of(tmp_path, "old"), bundle_of(tmp_path, "agent-killed", ballast=BIG_BYTES)
     put(old, rpi4)
 
@@ -102,7 +103,7 @@ def test_old_model_stays_active_when_the_agent_is_killed(
 
     killed = threading.Event()
     ssh = [
-        *("ssh", "-p", str(emulated_pi.port), "-i", str(emulated_pi.identity_file), "-oBatchMode=yes"),
+        *("ssh", "-p", str(Endpoint.parse(rpi4.url).port), "-i", str(rpi4.identity_file), "-oBatchMode=yes"),
         *("-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null", "-oLogLevel=ERROR", "root@127.0.0.1"),
     ]
 

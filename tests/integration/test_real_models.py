@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from edgekit.core.device_entry import DeviceEntry
-from tests.integration.conftest import Edgekit
+from tests.integration.conftest import EMULATED_PI, Edgekit
 
-pytestmark = [pytest.mark.emulated_pi, pytest.mark.ssh, pytest.mark.shared_data]
+pytestmark = [*EMULATED_PI, pytest.mark.shared_data]
 
 
 def test_float_mnist_model_is_compressed_to_int8_by_the_deploy(

@@ -10,10 +10,16 @@ import pytest
 
 from edgekit.core.caching import CacheKey
 from edgekit.core.measurement import Measurement, Memory, Plan, ProcessRun, Provenance, Validity
+from edgekit.store.results import ResultStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ResultStore:
+    return ResultStore(tmp_path / "data" / "results.sqlite3")
 
 
 @pytest.fixture
