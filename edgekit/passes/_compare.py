@@ -89,6 +89,21 @@ def layer_errors(reference: str, artifact: str, inputs: list[str]) -> list[dict[
     ]
 
 
+def layer_tensors(path: str) -> list[dict[str, Any]]:
+    """What the operators of a .tflite file write, in the order in which they run.
+
+    Args:
+        path: the file.
+
+    Returns:
+        One dict a tensor: `op` and the fields of its `TensorSpec`. Tensors that share a name with another one are left
+        out: they cannot be asked for.
+    """
+    layers = _layers(parse_model(Path(path).read_bytes()).main)
+    names = [tensor.name for _, tensor in layers]
+    return [{"op": op, **tensor.spec().as_json()} for op, tensor in layers if names.count(tensor.name) == 1]
+
+
 def _runner(path: str) -> Any:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 

@@ -1,0 +1,1 @@
+"""Two models, two runs, or one artifact in several places, held against each other."""
