@@ -89,9 +89,9 @@ def show_error(error: EdgekitError, *, as_json: bool, debug: bool) -> None:
         for key in ("traceback", "log"):
             if error.details.get(key):
                 click.echo(f"--- {key}\n{error.details[key]}", err=True)
-    click.echo(f"{click.style('error', fg='red', bold=True)}: {_shown(error.message)}", err=True)
+    click.echo(f"{click.style('error', fg='red', bold=True)}: {shown(error.message)}", err=True)
     if error.hint:
-        click.echo(f"  try: {_shown(error.hint)}", err=True)
+        click.echo(f"  try: {shown(error.hint)}", err=True)
     if as_json:
         with suppress(OSError):  # a full or closed stdout must not hide the exit code
             print_error_document(error)
@@ -103,11 +103,11 @@ def print_error_document(error: EdgekitError) -> None:
     click.echo(json.dumps(document, indent=2, sort_keys=True, default=str))
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """Text with its control characters spelt out: a file's or a device's name must not steer the terminal."""
     return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
 
 
 def _as_line(event: Event) -> None:
     far = f" {event.done}/{event.total}" if event.done is not None and event.total else ""
-    click.echo(f"{event.phase}: {_shown(event.message)}{far}", err=True)
+    click.echo(f"{event.phase}: {shown(event.message)}{far}", err=True)

@@ -101,8 +101,9 @@ def metric_option(function: F) -> F:
     """--metric."""
     return click.option(
         "--metric",
-        help="What answers are judged by: top1 (the default), top5 (any k), f1 (macro), mae, mse, rmse, or "
-        "module:function, called with outputs and labels of the whole set.",
+        help="What answers are judged by: top1 (the default), top5 (any k), f1 (macro), auc, map (COCO), "
+        "map50 (PASCAL VOC), miou, mae, mse, rmse, or module:function, called with outputs and labels of the whole "
+        "set.",
     )(function)
 
 

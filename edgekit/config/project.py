@@ -10,10 +10,12 @@ from pydantic import Field, field_validator, model_validator
 from edgekit.config._fields import BudgetsSection, Count, File, Number, Section, Seed, Text
 from edgekit.config._shelf import is_path
 from edgekit.config._toml import read_toml, validate
+from edgekit.config.gate import GateSection, gate_of
 from edgekit.config.targets import budgets_of
 from edgekit.core.dataset import DatasetSpec
 from edgekit.core.errors import ConfigurationError
 from edgekit.core.factory import Factory
+from edgekit.core.gate import GateSettings
 from edgekit.core.metric import Metric
 from edgekit.core.preprocessing import Color, Layout, Preprocessing
 from edgekit.core.target import Budgets
@@ -63,7 +65,8 @@ class DataSection(Section):
     labels: Text | None = Field(default=None, description="text file with one class name a line")
     metric: Text | None = Field(
         default=None,
-        description="what answers are judged by: top1, top5 (any k), f1, mae, mse, rmse, or module:function",
+        description="what answers are judged by: top1, top5 (any k), f1, auc, map, map50, miou, mae, mse, "
+        "rmse, or module:function",
     )
 
     @field_validator("metric")
@@ -104,6 +107,7 @@ class ProjectFile(File):
     data: DataSection = DataSection()
     preprocess: PreprocessSection | None = None
     budgets: BudgetsSection = BudgetsSection()
+    gate: GateSection = GateSection()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +125,7 @@ class Project:
         target, device, recipe: names, None when the file names none.
         budgets: the limits that this project sets.
         metric: what answers are judged by, None when the file does not say.
+        gate: what `edgekit gate` holds a build to.
     """
 
     path: Path
@@ -137,6 +142,7 @@ class Project:
     recipe: str | None = None
     budgets: Budgets = field(default_factory=Budgets)
     metric: Metric | None = None
+    gate: GateSettings = field(default_factory=GateSettings)
 
     @property
     def folder(self) -> Path:
@@ -190,6 +196,7 @@ def load_project(path: Path) -> Project:
         recipe=_name_or_path(file.recipe, folder),
         budgets=budgets_of(file.budgets),
         metric=None if data.metric is None else Metric.parse(data.metric, folder=folder),
+        gate=gate_of(file.gate),
     )
 
 

@@ -229,7 +229,7 @@ def test_99_flipped_bit_in_the_active_model_is_4_and_mended_by_the_next_deploy(e
     content[-5] ^= 4
     blob.chmod(0o600)
     blob.write_bytes(content)
-    profile = ("profile", *LOCAL, "--num-runs", "1", "--processes", "1", "--min-seconds", "0")
+    profile = ("profile", *LOCAL, "--mode", "brief", "--num-runs", "1", "--processes", "1", "--min-seconds", "0")
 
     ended = edgekit(*profile)
 
