@@ -26,6 +26,8 @@ Commands:
   rollback     Make the previous release active again.
   profile      Measure latency and memory on a device.
   evaluate     Measure accuracy on a device.
+  gate         Hold a build against budgets and a baseline, on its devices.
+  baseline     Save, list and remove what builds are held against.
   report       Show a stored run as table, markdown, JSON or HTML.
   devices      Add, list, remove and trust devices.
   emulator     Bring emulated devices up and down.

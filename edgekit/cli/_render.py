@@ -14,6 +14,7 @@ from rich.table import Table
 from edgekit.core.events import Event, OnEvent
 from edgekit.report import GPU_TITLE, MCU_TITLE, NPU_TITLE, build_page
 from edgekit.report import table as report_table
+from edgekit.report.table import Grid
 
 
 class _Stdout(Console):
@@ -55,31 +56,38 @@ def run_summary(document: Mapping[str, Any]) -> None:
         table(headline.title, headline.header, headline.rows)
     else:
         console().print(escape(headline.title))
+    if page.verdict is not None:
+        console().print(escape(f"{page.verdict.word}: {page.verdict.reason}"))
     unkept = [document["run_id_reason"]] if document.get("run_id_reason") else []
     for line in (*page.remarks, *unkept):
         console().print(escape(f"note: {line}"), style="dim")
 
 
 def run_in_full(document: Mapping[str, Any]) -> None:
-    """Print every number of a run."""
+    """Print every number of a run, and why others are missing."""
     run_summary(document)
-    for section in report_table.sections(build_page(dict(document))):
-        console().print()
-        table(section.title, section.header, section.rows)
+    drawn = build_page(dict(document))
+    for section in drawn.sections:
+        _table(report_table.numbers(section) or report_table.detail(section))
+    for line in report_table.reasons(drawn):
+        console().print(escape(f"note: {line}"), style="dim")
 
 
 def page(document: Mapping[str, Any]) -> None:
     """Print what a report has to say, the tables that belong to its numbers included."""
     run_summary(document)
     for section in build_page(dict(document)).sections:
-        if section.rows:
-            console().print()
-            table(section.title, ("", "", ""), [(row.metric, row.value, row.interval) for row in section.rows])
-        if section.table is not None:
-            console().print()
-            table(section.table.title, section.table.header, section.table.rows)
-        if section.note:
-            console().print(escape(section.note), style="dim")
+        _table(report_table.numbers(section))
+        _table(report_table.detail(section))
+        for note in (section.note, *(f"{row.metric}: {row.note}" for row in section.rows if row.note)):
+            if note:
+                console().print(escape(note), style="dim")
+
+
+def _table(given: Grid | None) -> None:
+    if given is not None:
+        console().print()
+        table(given.title, given.header, given.rows)
 
 
 def steps(document: Mapping[str, Any]) -> None:

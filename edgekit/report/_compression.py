@@ -54,6 +54,7 @@ def _steps(part: Part) -> Section | None:
         "Ratio: zipped bytes of the float .tflite over those. Values: most different ones in a weight tensor.",
         plot=_tradeoff(part, steps, metric) if metric.is_share else None,
         table=Table(title="Steps in numbers", header=header, rows=tuple(rows)),
+        marks=(Provenance.MEASURED,),
     )
 
 
@@ -135,6 +136,7 @@ def _kept(part: Part) -> Section | None:
         Row(
             metric=short_name(layer["name"].text() or "a layer"),
             value=f"{layer['form'].text() or ''}, {layer['cost_bytes'].count() or 0:,} B more",
+            provenance=Provenance.MEASURED,
             note=f"{layer['op'].text() or ''}, {layer['weights'].count() or 0:,} weights, "
             f"{layer['macs'].count() or 0:,} multiply-accumulates",
         )
@@ -196,6 +198,7 @@ def _sensitivity(part: Part) -> Section | None:
         "own output when every layer is in int8, with the noise of the layers before it.",
         plot=_sensitivity_plot(layers, metric),
         table=Table(title="Layers, the most sensitive first", header=header, rows=rows),
+        marks=(Provenance.MEASURED,),
     )
 
 
@@ -261,6 +264,7 @@ def _trials(part: Part) -> Section | None:
         note=f"Every variant that was tried. Lost: {metric.name} of the float model minus that of the variant"
         f"{'' if metric.is_share else ', or the other way round for an error'}.{sure}",
         table=Table(title="Trials", header=header, rows=rows),
+        marks=(Provenance.MEASURED,),
     )
 
 
@@ -297,6 +301,7 @@ def _compared(part: Part) -> Iterator[Section | None]:
         title="Side by side",
         rows=tuple(_output_rows(part["outputs"], metric)),
         table=Table(title="Side by side", header=("", "float", "artifact"), rows=tuple(rows)),
+        marks=(Provenance.MEASURED,),
     )
     yield _layers(part)
 
@@ -348,6 +353,7 @@ def _layers(part: Part) -> Section | None:
         note=f"The worst first, on {samples} real inputs, built-in kernels without a delegate." if samples else "",
         plot=_snr_plot("Signal to noise of each layer's output; short is bad", noisy) if noisy else None,
         table=Table(title="Layers, the worst first", header=header, rows=rows),
+        marks=(Provenance.MEASURED,),
     )
 
 

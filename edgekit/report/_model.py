@@ -7,14 +7,32 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from edgekit.core.measurement import Measurement, Provenance
-from edgekit.report import _compression, _gpu, _mcu, _npu, _plots, _variants, _wording, memory_plan
+from edgekit.core.measurement import Provenance, Validity
+from edgekit.report import (
+    _classes,
+    _comparison,
+    _compression,
+    _drift,
+    _gate,
+    _gpu,
+    _history,
+    _latency,
+    _mcu,
+    _npu,
+    _plots,
+    _profile,
+    _variants,
+    _wording,
+    memory_plan,
+)
 from edgekit.report._document import Part, printable
 from edgekit.report._metric import metric_of, score_row
 from edgekit.report._page import Facts, ReportPage, Row, Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from edgekit.core.measurement import Measurement
 
 _COMMAND_LIMIT = 4000
 
@@ -27,8 +45,17 @@ def build_page(document: Mapping[str, Any], measurement: Measurement | None = No
         measurement: the raw samples of its profile, for the latency plot.
     """
     part = Part(document)
-    sections = [_size(part), _accuracy(part), _latency(part, measurement), _memory(part), _deployment(part)]
+    compared, latency = _comparison.sections(part), _latency.latency(part, measurement)
+    sections = [_size(part), _accuracy(part), None if compared else latency, _latency.memory(part)]
     sections += [
+        *_gate.sections(part),
+        *compared,
+        replace(latency, title=f"{latency.title}: the samples of B") if compared and latency else None,
+        *_drift.sections(part),
+        *_history.sections(part),
+        *_profile.sections(part),
+        _classes.section(part["evaluation"]["per_class"], _wording.provenance(part["evaluation"]) or ""),
+        _deployment(part),
         _budgets(part),
         _gpu.section(part),
         _mcu.section(part),
@@ -48,10 +75,11 @@ def build_page(document: Mapping[str, Any], measurement: Measurement | None = No
         sections=tuple(section for section in sections if section),
         facts=tuple(facts for facts in _facts(part) if facts.entries),
         command=_command(part),
+        verdict=_gate.conclusion(part) or _comparison.conclusion(part),
     )
 
 
-_HEADLINES = (("artifact",), ("float model", "artifact on"), (_wording.MEDIAN,), ("peak",), (), ())
+_HEADLINES = (("artifact",), ("float model", "artifact on"), (_wording.MEDIAN,), ("peak",))
 """How the metrics of each section start that a reader looks for first; of several the last one is taken."""
 
 
@@ -71,18 +99,27 @@ def _device(part: Part) -> str | None:
 
 def _title(part: Part) -> str:
     device, target = _device(part), part["target"].text(80)
+    if _history.is_history(part):
+        return "History of latencies"
+    if _gate.is_gate(part):
+        baseline = part["baseline"].text(60)
+        held = f"the baseline {baseline}" if baseline else "its budgets"
+        return f"{part['model'].text(80) or 'a model'} against {held}"
+    if runs := [text for side in ("a", "b") if (text := part["runs"][side]["run_id"].text(60))]:
+        return " against ".join(reversed(runs))
     if compared := part["float"]["path"].text():
         artifact = part["artifact"]["path"].text() or "an artifact"
         return f"{PurePath(artifact).name} against {PurePath(compared).name}"
     if part["forms"]:
         return f"{part['model'].text(80)} in several forms for {target}"
-    path = part["source"]["path"].text() or part["bundle"]["path"].text()
+    paths = (part["source"]["path"], part["bundle"]["path"], part["model"], part["profile"]["model"])
+    path = next((text for found in paths if (text := found.text())), None)
     where = f" on {device}" if device else f" for {target}" if target else ""
     return f"{PurePath(path).name if path else 'run'}{where}"
 
 
 def _subtitle(part: Part) -> str:
-    parts = [(name, part[name].text(80)) for name in ("target", "recipe", "created_utc")]
+    parts = [(name, (part[name] or part["profile"][name]).text(80)) for name in ("target", "recipe", "created_utc")]
     words = {"target": "target", "recipe": "recipe", "created_utc": "made"}
     return " · ".join(f"{words[name]} {text}" for name, text in parts if text)
 
@@ -96,10 +133,21 @@ def _failure(part: Part) -> str | None:
 
 
 def _remarks(part: Part) -> tuple[str, ...]:
+    """What speaks against the numbers: the reasons that the document gives, else what its flags mean."""
     profile, evaluation = part["profile"], part["evaluation"]
-    said = [_wording.provenance(profile), _wording.provenance(evaluation), *_wording.validity(profile)]
+    told = [
+        (flag, reason)
+        for doubt in profile["doubts"].items()
+        if (flag := doubt["flag"].text(20)) and (reason := doubt["reason"].text())
+    ]
+    reasons = [f"{flag}: {reason}" for flag, reason in told if flag != Validity.EMULATED]
+    said: list[str | None] = [_wording.provenance(profile), _wording.provenance(evaluation)]
+    said += [_wording.provenance(part), *(_wording.provenance(device) for device in part["devices"].items())]
+    said += [flag for flag in _wording.validity(profile) if flag not in dict(told)]
     warnings = [text for item in part["warnings"].items() if (text := item.text())]
-    return (*(remark for key, remark in _wording.REMARKS.items() if key in said), *warnings)
+    note = part["note"].text() if _history.is_history(part) else None
+    general = [remark for key, remark in _wording.REMARKS.items() if key in said]
+    return (*general, *reasons, *warnings, *([note] if note else []))
 
 
 def _size(part: Part) -> Section | None:
@@ -107,10 +155,13 @@ def _size(part: Part) -> Section | None:
         return None
     rows = _wording.size_rows(part)
     plot, table = _plots.size_plot(part), _plots.steps_table(part)
-    return Section(title="Size", rows=tuple(rows), plot=plot, table=table) if rows or table else None
+    marks = (Provenance.MEASURED,)
+    return Section(title="Size", rows=tuple(rows), plot=plot, table=table, marks=marks) if rows or table else None
 
 
 def _accuracy(part: Part) -> Section | None:
+    if _comparison.is_comparison(part):  # its accuracy is a difference
+        return None
     evaluation, device = part["evaluation"], _device(part) or "the device"
     emulated = " (emulated)" if _wording.provenance(evaluation) == Provenance.EMULATED else ""
     known = {
@@ -133,11 +184,14 @@ def _accuracy(part: Part) -> Section | None:
     rows += [row for row in [_wording.change_row(before, after)] if row]
     title, named = ("Accuracy", f", {judged.name}") if rows or not scores else (judged.name, "")
     rows += [score_row(f"{metric}{named}", found, judged) for metric, found in scores.items()]
+    paired = _classes.paired_row(evaluation["paired"], judged, _wording.provenance(evaluation) or "")
+    rows += [paired] if paired else []
     rows += _wording.agreement_rows(evaluation)
     if not rows:
         return None
     plot = _plots.accuracy_plot(known)
-    return Section(title=title, rows=tuple(rows), plot=plot)
+    marks = tuple(dict.fromkeys(row.provenance for row in rows if row.provenance))
+    return Section(title=title, rows=tuple(rows), plot=plot, marks=marks)
 
 
 def _scores(part: Part, place: str) -> dict[str, Part]:
@@ -151,38 +205,14 @@ def _scores(part: Part, place: str) -> dict[str, Part]:
     return {metric: found for metric, found in known.items() if found}
 
 
-def _latency(part: Part, measurement: Measurement | None) -> Section | None:
-    profile = part["profile"]
-    plot = _plots.latency_plot(measurement) if measurement else None
-    origin = _wording.provenance(profile) or (measurement.provenance if measurement else None)
-    title = f"Latency {_wording.place(origin)}".strip()
-    if profile.present and not profile:
-        reason = part["profile_reason"].text() or _wording.NO_REASON
-        return Section(title=title, rows=(Row(metric=_wording.MEDIAN, value=_wording.NOT_MEASURED, note=reason),))
-    rows = _wording.latency_rows(profile)
-    if not rows and plot is None:
-        return None
-    samples, processes = profile["samples"].count(), profile["processes"].count()
-    note = f"{samples:,} samples in {processes} fresh processes" if samples and processes else ""
-    table = _plots.processes_table(measurement) if measurement else None
-    return Section(title=title, rows=tuple(rows), note=note, plot=plot, table=table)
-
-
-def _memory(part: Part) -> Section | None:
-    profile = part["profile"]
-    if not profile["memory"].present:
-        return None
-    origin = _wording.provenance(profile["memory"]) or _wording.provenance(profile)
-    return Section(title=f"Memory {_wording.place(origin)}".strip(), rows=tuple(_wording.memory_rows(profile)))
-
-
 def _deployment(part: Part) -> Section | None:
-    rows = _wording.deployment_rows(part["deployment"])
+    origin = _wording.provenance(part["profile"]) or _wording.provenance(part["evaluation"])
+    rows = _wording.deployment_rows(part["deployment"], origin or "")
     return Section(title="Deployment", rows=tuple(rows)) if rows else None
 
 
 def _budgets(part: Part) -> Section | None:
-    rows = _wording.budget_rows(part["verdicts"])
+    rows = _wording.budget_rows(part)
     return Section(title="Budgets", rows=tuple(rows)) if rows else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,55 +37,97 @@ class Table:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bar:
-    """A size in bytes, as a number and as text."""
+class Amount:
+    """A number that is not negative, as a length and as text; the muted one is what others are held against.
+
+    Attributes:
+        interval: of the number, as lengths; None where there is none.
+        limit: a mark on the same axis; None without one.
+    """
 
     label: str
-    size_bytes: int
+    value: float
     text: str
+    is_muted: bool = False
+    interval: tuple[float, float] | None = None
+    limit: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class SizePlot:
-    """The size after each step, the model as given first."""
+class AmountPlot:
+    """One bar an amount, all from zero."""
 
     title: str
-    bars: tuple[Bar, ...]
+    bars: tuple[Amount, ...]
+
+
+class Unit(StrEnum):
+    """What an axis is written in."""
+
+    SHARE = "share"
+    """0..1, in percent."""
+
+    CHANGE = "change"
+    """A difference from what was before, in percent with its sign."""
+
+    TIME = "time"
+    """Nanoseconds."""
+
+    TEMPERATURE = "temperature"
+    """Degrees Celsius."""
+
+    FREQUENCY = "frequency"
+    """Kilohertz."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A share of correct answers with its 95 % interval, all 0..1."""
+    """A value with its 95 % interval; `low` and `high` are the value itself where it has none."""
 
     label: str
     text: str
     value: float
     low: float
     high: float
+    is_muted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccuracyPlot:
-    """Accuracy of the float model and of the artifact, wherever it ran."""
+class PointPlot:
+    """Values with their intervals on one axis.
+
+    Attributes:
+        title: what they are.
+        unit: of the axis.
+        points: one row each.
+        band: from where to where nothing counts as a difference; None without one.
+        origin: a line that values lie on both sides of; None without one.
+    """
 
     title: str
+    unit: Unit
     points: tuple[Point, ...]
+    band: tuple[float, float] | None = None
+    origin: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Process:
+class Strip:
     """The samples of one process.
 
     Attributes:
         label: number of the process, from 1.
+        low_ns, high_ns: from the 5th to the 95th percentile.
+        quartiles_ns: the middle half.
         median_ns: of its samples.
-        counts: samples in each of equally wide bins between the plot's low_ns and high_ns.
-        beyond: samples above high_ns.
+        beyond: samples above the plot's high_ns.
     """
 
     label: str
+    low_ns: float
+    high_ns: float
+    quartiles_ns: tuple[float, float]
     median_ns: float
-    counts: tuple[int, ...]
     beyond: int
 
 
@@ -105,25 +148,63 @@ class LatencyPlot:
     high_ns: float
     median_ns: float
     interval_ns: tuple[float, float] | None
-    processes: tuple[Process, ...]
+    processes: tuple[Strip, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Amount:
-    """A number that is not negative, as a length and as text; the muted one is what others are held against."""
+class Panel:
+    """A curve over the plot's seconds; None where nobody knows the value."""
 
     label: str
-    value: float
-    text: str
-    is_muted: bool = False
+    unit: Unit
+    values: tuple[float | None, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class AmountPlot:
-    """One bar an amount, all from zero."""
+class CurvePlot:
+    """Curves over one axis of seconds, one under the other.
+
+    Attributes:
+        title: what the plot shows.
+        seconds: of each value; at least two.
+        panels: each with an axis of its own.
+        mark_s: a moment to mark; None without one.
+        mark: what happened then.
+    """
 
     title: str
-    bars: tuple[Amount, ...]
+    seconds: tuple[float, ...]
+    panels: tuple[Panel, ...]
+    mark_s: float | None = None
+    mark: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrendPoint:
+    """The median of a run with its interval; a hollow one is doubtful."""
+
+    value_ns: float
+    low_ns: float
+    high_ns: float
+    is_doubtful: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrendPlot:
+    """A figure from run to run.
+
+    Attributes:
+        title: of what and where.
+        points: in the order of time.
+        steps: places of the points that begin a new level, with what changed there.
+        first, last: when the first and the last run was made.
+    """
+
+    title: str
+    points: tuple[TrendPoint, ...]
+    steps: tuple[tuple[int, str], ...]
+    first: str
+    last: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,18 +285,23 @@ class MemoryPlot:
     blocks: tuple[MemoryBlock, ...]
 
 
-Plot = SizePlot | AccuracyPlot | LatencyPlot | AmountPlot | TradeoffPlot | MemoryPlot
+Plot = AmountPlot | PointPlot | LatencyPlot | CurvePlot | TrendPlot | TradeoffPlot | MemoryPlot
 
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """Numbers on one question, with the plot and the table that show the same in detail."""
+    """Numbers on one question, with the plot and the table that show the same in detail.
+
+    Attributes:
+        marks: provenance and flags of the figures in plot and table; empty where each says its own.
+    """
 
     title: str
     rows: tuple[Row, ...]
     note: str = ""
     plot: Plot | None = None
     table: Table | None = None
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,6 +310,15 @@ class Facts:
 
     title: str
     entries: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conclusion:
+    """A verdict in a word and a clause; `kind` is "pass", "fail" or "open"."""
+
+    kind: str
+    word: str
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,6 +334,7 @@ class ReportPage:
         sections: all rows by question.
         facts: run, versions, digests, environment.
         command: what reproduces the run; empty when the document does not say.
+        verdict: what the document concludes; None for one that only tells figures.
     """
 
     title: str
@@ -249,3 +345,4 @@ class ReportPage:
     sections: tuple[Section, ...]
     facts: tuple[Facts, ...]
     command: str
+    verdict: Conclusion | None = None

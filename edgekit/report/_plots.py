@@ -10,7 +10,7 @@ import numpy as np
 from edgekit.core.statistics import median_interval
 from edgekit.core.units import format_bytes, format_ns
 from edgekit.report import _wording
-from edgekit.report._page import AccuracyPlot, Bar, LatencyPlot, Point, Process, SizePlot, Table
+from edgekit.report._page import Amount, AmountPlot, LatencyPlot, Point, PointPlot, Strip, Table, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,13 +18,12 @@ if TYPE_CHECKING:
     from edgekit.core.measurement import Measurement
     from edgekit.report._document import Part
 
-_BINS = 72
 _FENCE = (
     3.0  # interquartile ranges above the third quartile: Tukey's far outliers would squeeze all others into one bin
 )
 
 
-def size_plot(document: Part) -> SizePlot | None:
+def size_plot(document: Part) -> AmountPlot | None:
     """One bar for the model as given and one a step; None with fewer than two."""
     labels = [("model as given", document["source"])]
     labels += [
@@ -33,11 +32,11 @@ def size_plot(document: Part) -> SizePlot | None:
         if step["size_bytes"].count() is not None
     ]
     bars = tuple(
-        Bar(label=label, size_bytes=size_bytes, text=format_bytes(size_bytes))
-        for label, part in labels
+        Amount(label=label, value=float(size_bytes), text=format_bytes(size_bytes), is_muted=number == 0)
+        for number, (label, part) in enumerate(labels)
         if (size_bytes := part["size_bytes"].count()) is not None
     )
-    return SizePlot(title="Size after each step", bars=bars) if len(bars) > 1 else None
+    return AmountPlot(title="Size after each step", bars=bars) if len(bars) > 1 else None
 
 
 def steps_table(document: Part) -> Table | None:
@@ -63,46 +62,57 @@ def _step_cells(step: Part) -> tuple[str, ...]:
     )
 
 
-def accuracy_plot(parts: Mapping[str, Part]) -> AccuracyPlot | None:
-    """One point with its interval for each part that has both; None with fewer than two."""
-    points = tuple(point for label, part in parts.items() if (point := _point(label, part)))
-    return AccuracyPlot(title="Accuracy with its 95 % interval", points=points) if len(points) > 1 else None
+def accuracy_plot(parts: Mapping[str, Part]) -> PointPlot | None:
+    """One point with its interval for each part that has both, the first one muted; None with fewer than two."""
+    points = tuple(
+        point
+        for number, (label, part) in enumerate(parts.items())
+        if (point := share_point(label, part["value"], part["ci95"], is_muted=number == 0))
+    )
+    title = "Accuracy with its 95 % interval"
+    return PointPlot(title=title, unit=Unit.SHARE, points=points) if len(points) > 1 else None
 
 
-def _point(label: str, part: Part) -> Point | None:
-    value, bounds = part["value"].number(), [bound.number() for bound in part["ci95"].items()]
-    if value is None or len(bounds) != 2:
+def share_point(label: str, value: Part, ci95: Part, *, is_muted: bool = False) -> Point | None:
+    """A share of 0..1 with its interval; None where one of them is missing."""
+    share, bounds = value.number(), [bound.number() for bound in ci95.items()]
+    if share is None or len(bounds) != 2:
         return None
     low, high = bounds
-    if low is None or high is None or not 0 <= low <= value <= high <= 1:
+    if low is None or high is None or not 0 <= low <= share <= high <= 1:
         return None
-    return Point(label=label, text=_wording.share(value), value=value, low=low, high=high)
+    return Point(label=label, text=_wording.share(share), value=share, low=low, high=high, is_muted=is_muted)
 
 
 def latency_plot(measurement: Measurement) -> LatencyPlot | None:
-    """A histogram of each process on one axis; None when nothing was sampled."""
-    runs = [run for run in measurement.runs if run.samples_ns]
+    """A strip for each process on one axis; None when nothing was sampled."""
+    runs = [np.asarray(run.samples_ns, dtype=np.float64) for run in measurement.runs if run.samples_ns]
     if not runs:
         return None
-    samples = np.concatenate([np.asarray(run.samples_ns, dtype=np.float64) for run in runs])
-    medians = [float(median(run.samples_ns)) for run in runs]
-    quartiles = np.percentile(samples, [25, 75])
-    fence_ns = max(float(quartiles[1] + _FENCE * (quartiles[1] - quartiles[0])), *medians)
-    low_ns = float(samples.min())
-    high_ns = max(min(float(samples.max()), fence_ns), low_ns + 1)
-    interval = median_interval(medians)
+    shares = [np.percentile(samples, [5, 25, 50, 75, 95]) for samples in runs]
+    low_ns = min(float(share[0]) for share in shares)
+    widest = max(float(share[4]) for share in shares)
+    quartiles = np.percentile(np.concatenate(runs), [25, 75])
+    fence_ns = max(float(quartiles[1] + _FENCE * (quartiles[1] - quartiles[0])), *(float(share[2]) for share in shares))
+    high_ns = max(min(widest, fence_ns), low_ns + 1)
+    medians = [float(share[2]) for share in shares]
+    interval = median_interval(medians, seed=measurement.plan.seed)
     processes = tuple(
-        Process(
+        Strip(
             label=str(number),
-            median_ns=float(median(run.samples_ns)),
-            counts=tuple(int(n) for n in np.histogram(run.samples_ns, bins=_BINS, range=(low_ns, high_ns))[0]),
-            beyond=sum(time_ns > high_ns for time_ns in run.samples_ns),
+            low_ns=float(share[0]),
+            high_ns=float(share[4]),
+            quartiles_ns=(float(share[1]), float(share[3])),
+            median_ns=float(share[2]),
+            beyond=int((samples > high_ns).sum()),
         )
-        for number, run in enumerate(runs, start=1)
+        for number, (samples, share) in enumerate(zip(runs, shares, strict=True), start=1)
     )
-    slower = "; +n: slower samples, beyond the axis" if any(process.beyond for process in processes) else ""
+    slower = ". +n: calls that were slower" if any(process.beyond for process in processes) else ""
+    origin = _wording.place(measurement.provenance)
     return LatencyPlot(
-        title=f"Latency per process, {_wording.place(measurement.provenance)}{slower}",
+        title=f"Calls of each process {origin}: thin 90 % of them, thick half, tick the median; the band is the 95 % "
+        f"interval of the median{slower}",
         low_ns=low_ns,
         high_ns=high_ns,
         median_ns=float(median(medians)),
@@ -120,11 +130,11 @@ def processes_table(measurement: Measurement) -> Table | None:
             format_ns(min(run.samples_ns)),
             format_ns(median(run.samples_ns)),
             format_ns(max(run.samples_ns)),
-            format_ns(run.load_ns),
+            format_ns(run.load_ns) + (" cold" if run.cold else ""),
             format_ns(run.first_ns),
         )
         for number, run in enumerate(measurement.runs, start=1)
         if run.samples_ns
     )
     header = ("process", "samples", "fastest", "median", "slowest", "load", "first")
-    return Table(title="Processes", header=header, rows=rows) if rows else None
+    return Table(title="Processes in numbers", header=header, rows=rows) if rows else None

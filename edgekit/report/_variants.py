@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from edgekit.core.measurement import Provenance
+from edgekit.core.units import format_bytes
 from edgekit.report import _wording
 from edgekit.report._document import Part
-from edgekit.report._page import Row, Section, Table
+from edgekit.report._page import Row, Section, Table, Tradeoff, TradeoffPlot
+from edgekit.report._plots import share_point
 
 _NONE = "–"
 _DIFFERENCE = "From float: the largest difference of an output."
@@ -25,10 +28,33 @@ def _forms(part: Part, forms: list[Part]) -> Section:
         title="Forms of one model",
         rows=tuple(row for form in forms for row in _remarks(form)),
         note="" if samples is None else f"All on this computer, over the same {samples:,} samples. {_DIFFERENCE}",
+        plot=_plane(forms),
+        marks=(Provenance.MEASURED,),
         table=Table(
             title="Forms of one model", header=header, rows=tuple(_row(form) for form in forms if not form["reason"])
         ),
     )
+
+
+def _plane(forms: list[Part]) -> TradeoffPlot | None:
+    """Accuracy against zipped bytes; None with fewer than two forms that have both."""
+    points = []
+    for form in forms:
+        size_bytes, accuracy = form["zip_bytes"].count(), form["accuracy"]
+        point = share_point("", accuracy["value"], accuracy["ci95"])
+        if size_bytes is not None and point is not None:
+            points.append(
+                Tradeoff(
+                    label=form["recipe"].text(60) or _NONE,
+                    text=f"{format_bytes(size_bytes)}, {point.text}",
+                    size_bytes=size_bytes,
+                    value=point.value,
+                    low=point.low,
+                    high=point.high,
+                )
+            )
+    title = "Accuracy against the bytes of the transfer (zipped); the line joins what nothing beats in both"
+    return TradeoffPlot(title=title, points=tuple(points)) if len(points) > 1 else None
 
 
 def _row(form: Part) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edgekit.core.measurement import Provenance, Validity
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from edgekit.report._document import Part
 
 NOT_MEASURED = "not measured"
+NOT_ASKED = "it was not asked for"
 NOT_CHECKED = "not checked"
 NO_REASON = "no reason given"
 NO_INTERVAL = "no interval: it takes two processes"
@@ -33,11 +33,12 @@ REMARKS = {
     Provenance.ESTIMATED: "Estimated numbers come from a model of the machine; nothing ran there.",
     Validity.NOISY: "NOISY: the processes disagree by more than 3 %, or there was only one.",
     Validity.SYNTHETIC: "SYNTHETIC: the inputs were random, not the user's data.",
+    Validity.THROTTLED: "THROTTLED: heat, the supply or the clock held the machine back.",
+    Validity.UNSTEADY: "UNSTEADY: the warm-up never became steady.",
+    Validity.NONDETERMINISTIC: "NONDETERMINISTIC: two processes gave different outputs for the same inputs.",
     Validity.INVALID: "INVALID: something disturbed the measurement; decide nothing by it.",
 }
-
-_PERCENTILES = {"p50": "p50", "p90": "p90", "p95": "p95", "p99": "p99", "p99_9": "p99.9"}
-_PHASES = {"import_ns": "import of the runtime", "load_ns": "load of the model", "first_ns": "first inference"}
+"""What a flag means, where the document does not say why it was set."""
 
 
 def provenance(part: Part) -> Provenance | None:
@@ -56,6 +57,11 @@ def share(value: float) -> str:
     return f"{value * 100:.2f} %"
 
 
+def change(value: float) -> str:
+    """A relative change in percent, with its sign."""
+    return f"{value * 100 + 0.0:+.1f} %".replace("-", "−").replace("+0.0 %", "0.0 %").replace("−0.0 %", "0.0 %")
+
+
 def size_rows(document: Part) -> list[Row]:
     """The model as given, the artifact, and what that saves."""
     parts = {
@@ -69,7 +75,7 @@ def size_rows(document: Part) -> list[Row]:
     before, after = parts[compared]["size_bytes"].count(), parts["artifact"]["size_bytes"].count()
     if before and after:
         smaller = f"{before / after:.2f} times smaller" if after <= before else f"{after / before:.2f} times larger"
-        rows.append(Row(metric=f"compared with the {compared}", value=smaller))
+        rows.append(Row(metric=f"compared with the {compared}", value=smaller, provenance=Provenance.MEASURED))
     return [*rows, *_bundle_rows(document["bundle"])]
 
 
@@ -107,7 +113,7 @@ def accuracy_row(metric: str, part: Part, *, reason: str | None = None) -> Row:
     return Row(
         metric=metric,
         value=share(value) if n is None else f"{share(value)} of {n:,}",
-        interval=_interval(bounds, share),
+        interval=interval(bounds, share),
         provenance=provenance(part) or "",
         note=note,
     )
@@ -143,66 +149,8 @@ def agreement_rows(evaluation: Part) -> list[Row]:
     return rows
 
 
-def latency_rows(profile: Part) -> list[Row]:
-    """The median with its interval, the percentiles of all samples, then the phases before the steady state."""
-    latency, origin, flags = profile["latency_ns"], provenance(profile) or "", validity(profile)
-    rows = [_median_row(latency)] if latency["p50"].present or latency["median_of_processes"].present else []
-    for key, metric in _PERCENTILES.items():
-        if key == "p50" and not latency["median_of_processes"]:
-            continue  # then it is the median above
-        time_ns = latency[key].number()
-        if time_ns is not None:
-            rows.append(Row(metric=metric, value=format_ns(time_ns)))
-        elif latency[key].present:
-            rows.append(Row(metric=metric, value=NOT_MEASURED, note=_reason(profile, key)))
-    for key, metric in _PHASES.items():
-        time_ns = profile[key].number()
-        if time_ns is not None:
-            rows.append(Row(metric=metric, value=format_ns(time_ns)))
-    return [row if row.value == NOT_MEASURED else replace(row, provenance=origin, validity=flags) for row in rows]
-
-
-def _median_row(latency: Part) -> Row:
-    """The median of the process medians; the interval is of it, not of the median of all samples."""
-    of_processes = latency["median_of_processes"].number()
-    time_ns = latency["p50"].number() if of_processes is None else of_processes
-    if time_ns is None:
-        return Row(metric=MEDIAN, value=NOT_MEASURED, note=NO_REASON)
-    interval = _interval([bound.number() for bound in latency["ci95"].items()], format_ns)
-    return Row(
-        metric=MEDIAN,
-        value=format_ns(time_ns),
-        interval=interval,
-        note="of the processes' medians" if of_processes is not None else "" if interval else NO_INTERVAL,
-    )
-
-
-def _reason(profile: Part, percentile: str) -> str:
-    reasons = (part["latency_reasons"][percentile].text() for part in (profile, profile["latency_ns"]))
-    return next((reason for reason in reasons if reason), NO_REASON)
-
-
-def memory_rows(profile: Part) -> list[Row]:
-    """Peak, baseline, and what the model adds."""
-    memory, flags = profile["memory"], validity(profile)
-    origin = provenance(memory) or provenance(profile) or ""
-    peak, baseline = memory["peak_rss_bytes"].count(), memory["baseline_rss_bytes"].count()
-    if peak is None:
-        reason = memory["reason"].text() or profile["memory_reason"].text() or NO_REASON
-        return [Row(metric="peak", value=NOT_MEASURED, note=reason)]
-    rows = [Row(metric="peak", value=format_bytes(peak), provenance=origin, validity=flags, note="resident set")]
-    if baseline is not None:
-        note = "runtime imported, model not loaded"
-        added = format_bytes(peak - baseline)
-        rows += [
-            Row(metric="baseline", value=format_bytes(baseline), provenance=origin, validity=flags, note=note),
-            Row(metric="added by the model", value=added, provenance=origin, validity=flags, note="peak − baseline"),
-        ]
-    return rows
-
-
-def deployment_rows(deployment: Part) -> list[Row]:
-    """What was sent, and what runs there now."""
+def deployment_rows(deployment: Part, origin: str) -> list[Row]:
+    """What was sent, and what runs there now; `origin` is the provenance of what the device computes."""
     rows = []
     if device := deployment["device"].text():
         rows.append(Row(metric="device", value=device))
@@ -214,7 +162,8 @@ def deployment_rows(deployment: Part) -> list[Row]:
             note = f"of {format_bytes(size_bytes)}, compressed"
         rows.append(Row(metric="sent", value=format_bytes(sent), provenance=Provenance.MEASURED, note=note))
     if (error := deployment["golden_max_abs_error"].number()) is not None:
-        rows.append(Row(metric="golden run", value=f"{error:.3g}", note="largest difference from this computer"))
+        note = "largest difference from this computer"
+        rows.append(Row(metric="golden run", value=f"{error:.3g}", provenance=origin or Provenance.MEASURED, note=note))
     for key, metric in {"active": "active release", "previous": "previous release"}.items():
         if deployment[key].present:
             digest = deployment[key].text()
@@ -229,7 +178,8 @@ def validity(profile: Part) -> tuple[str, ...]:
     return tuple(flag for flag in flags if not (emulated and flag == Validity.EMULATED))
 
 
-def _interval(bounds: Sequence[float | None], text_of: Callable[[float], str]) -> str:
+def interval(bounds: Sequence[float | None], text_of: Callable[[float], str]) -> str:
+    """Both ends, the unit once where they share it; empty unless there are two."""
     known = [text_of(bound) for bound in bounds if bound is not None]
     if len(known) != 2 or len(bounds) != 2:
         return ""
@@ -246,10 +196,13 @@ _BUDGETS: dict[str, tuple[str, Callable[[float], str]]] = {
 }
 
 
-def budget_rows(verdicts: Part) -> list[Row]:
-    """Each budget that was set: what was found, the limit, and whether it holds."""
-    rows = []
-    for verdict in verdicts.items():
+_PROFILED = frozenset({"ram_bytes", "latency_p90_ns"})
+
+
+def budget_rows(document: Part) -> list[Row]:
+    """Each budget that was set: what was found, the limit, and whether it holds; time and memory with their flags."""
+    rows, profile = [], document["profile"]
+    for verdict in document["verdicts"].items():
         metric, outcome, limit = verdict["metric"].text(), verdict["outcome"].text(), verdict["limit"].number()
         if metric not in _BUDGETS or outcome is None or limit is None:
             continue
@@ -260,6 +213,8 @@ def budget_rows(verdicts: Part) -> list[Row]:
             Row(
                 metric=f"{label}: {outcome}",
                 value=f"{found} of {shown(limit)}",
+                provenance=(provenance(profile) if metric in _PROFILED else None) or Provenance.MEASURED,
+                validity=validity(profile) if profile and metric in _PROFILED else (),
                 note=verdict["reason"].text() or NO_REASON,
             )
         )

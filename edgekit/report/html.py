@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgekit.core.errors import UnsupportedError
 from edgekit.report import svg
 
 if TYPE_CHECKING:
-    from edgekit.report._page import Plot, ReportPage
+    from edgekit.report._page import Plot, ReportPage, Row, Table
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_NUMBER = re.compile(r"[+−-]?\d[\d,.]*(e[+-]?\d+)?(\s|$)")
+_NO_NUMBER = frozenset({"", "–", "none", "no noise"})
 
 
-def render(page: ReportPage) -> str:
+def render(page: ReportPage, *, served: bool = False) -> str:
     """The report; everything from devices and models is escaped, and the page's own policy forbids scripts.
+
+    Args:
+        page: what it says.
+        served: by `edgekit report --serve`, where there is a list of runs to go back to.
+
+    Raises:
+        UnsupportedError: the optional extra `report` is not installed.
+    """
+    return fill("report.html.j2", page=page, home=served)
+
+
+def fill(template: str, **values: Any) -> str:
+    """A template of this package with these values, which it escapes.
 
     Raises:
         UnsupportedError: the optional extra `report` is not installed.
@@ -40,4 +56,21 @@ def render(page: ReportPage) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["drawn"] = drawn
-    return environment.get_template("report.html.j2").render(page=page)
+    environment.filters["figures"] = _figures
+    environment.filters["marked"] = _marked
+    return environment.get_template(template).render(**values)
+
+
+def _marked(row: Row) -> str:
+    return " ".join([row.provenance, *row.validity]).strip()
+
+
+def _figures(table: Table) -> frozenset[int]:
+    """Columns that hold figures, which are written flush right."""
+    columns = range(len(table.header))
+    return frozenset(
+        column
+        for column in columns
+        if any(_NUMBER.match(row[column]) for row in table.rows)
+        and all(row[column] in _NO_NUMBER or _NUMBER.match(row[column]) for row in table.rows)
+    )

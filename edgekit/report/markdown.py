@@ -16,19 +16,21 @@ _NUMBERS = ("metric", "value", "95 % interval", "from", "note")
 
 def render(page: ReportPage) -> str:
     """The report; what devices and models say cannot become markup, a link or a mention."""
-    lines = [f"# {_escaped(page.title)}", ""]
+    lines = [f"# {escaped(page.title)}", ""]
     if page.subtitle:
-        lines += [_escaped(page.subtitle), ""]
+        lines += [escaped(page.subtitle), ""]
     if page.failure is not None:
-        lines += [f"**This run failed.** {_escaped(page.failure)}", ""]
+        lines += [f"**This run failed.** {escaped(page.failure)}", ""]
+    if page.verdict is not None:
+        lines += [f"**{escaped(page.verdict.word)}**: {escaped(page.verdict.reason)}", ""]
     for remark in page.remarks:
-        lines += [f"> {_escaped(remark)}", ">"]
+        lines += [f"> {escaped(remark)}", ">"]
     lines = [*lines[:-1], ""] if page.remarks else lines
-    lines += _table(_NUMBERS, map(_cells, page.headline)) if page.headline else []
+    lines += as_table(_NUMBERS, map(_cells, page.headline)) if page.headline else []
     for section in page.sections:
         lines += _section(section)
     for facts in page.facts:
-        lines += _folded(facts.title, _table(("name", "value"), facts.entries))
+        lines += _folded(facts.title, as_table(("name", "value"), facts.entries))
     if page.command:
         fence = "`" * (1 + max((len(run) for run in re.findall("`+", page.command)), default=2))
         lines += ["## Again", "", f"{fence}sh", page.command, fence, ""]
@@ -36,18 +38,19 @@ def render(page: ReportPage) -> str:
 
 
 def _section(section: Section) -> list[str]:
-    lines = [f"## {_escaped(section.title)}", ""]
-    lines += _table(_NUMBERS, map(_cells, section.rows)) if section.rows else []
-    lines += [_escaped(section.note), ""] if section.note else []
-    return lines + (_details(section.table) if section.table else [])
+    lines = [f"## {escaped(section.title)}", ""]
+    lines += as_table(_NUMBERS, map(_cells, section.rows)) if section.rows else []
+    lines += [escaped(section.note), ""] if section.note else []
+    return lines + (_details(section.table, section.marks) if section.table else [])
 
 
-def _details(table: Table) -> list[str]:
-    return _folded(table.title, _table(table.header, table.rows))
+def _details(table: Table, marks: Sequence[str]) -> list[str]:
+    marked = f"{table.title} ({', '.join(marks)})" if marks else table.title
+    return _folded(marked, as_table(table.header, table.rows))
 
 
 def _folded(title: str, lines: Sequence[str]) -> list[str]:
-    return [f"<details><summary>{_escaped(title)}</summary>", "", *lines, "</details>", ""]
+    return [f"<details><summary>{escaped(title)}</summary>", "", *lines, "</details>", ""]
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -55,16 +58,17 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (row.metric, row.value, row.interval, source, row.note)
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def as_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Lines of a table, an empty one behind it."""
     lines = [_line(header), _line(["---"] * len(header))]
-    return [*lines, *(_line([_escaped(cell) for cell in row]) for row in rows), ""]
+    return [*lines, *(_line([escaped(cell) for cell in row]) for row in rows), ""]
 
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Text without the meaning that Markdown, HTML and GitHub would give it."""
     return _SPECIAL.sub(lambda match: "".join(map(_harmless, match[0])), text)
 

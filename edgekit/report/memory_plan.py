@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from html import escape
 
-from edgekit.core.units import format_bytes
+from edgekit.report import _canvas
 from edgekit.report._document import Part
 from edgekit.report._page import MemoryBlock, MemoryPlot, Row, Section, Table
 
 TITLE = "Working memory over time"
 _BAR, _LAYER = 16, 32  # columns of the table
-_WIDTH, _HEIGHT = 420.0, 230.0
-_LEFT, _TOP, _FOOT = 58.0, 16.0, 40.0
+_TOP, _HEIGHT, _FOOT = 16.0, 230.0, 40.0
+_ROOM = 480.0  # pixels that the steps have beside each other on a desk
 _LABEL_HEIGHT, _SIGN = 13.0, 6.6  # of a label in a block, and of each of its letters
 
 
@@ -27,8 +27,8 @@ def section(part: Part) -> Section | None:
     proof = "no plan is smaller" if memory["is_optimal"].flag() else "the search stopped before it closed the gap"
     live = sorted((block for block in blocks if block.first <= peak <= block.last), key=lambda one: -one.size_bytes)
     rows = (
-        Row(metric="arena", value=f"{arena:,} B", note="inputs, outputs and scratch are in it"),
-        Row(metric="proven lower bound", value=f"{bound:,} B", note=proof),
+        Row(metric="arena", value=f"{arena:,} B", validity=("exact",), note="inputs, outputs and scratch are in it"),
+        Row(metric="proven lower bound", value=f"{bound:,} B", validity=("exact",), note=proof),
         Row(
             metric="layer that needs most",
             value=_name(steps[peak]),
@@ -42,6 +42,7 @@ def section(part: Part) -> Section | None:
         note="Where blocks lie over each other, a layer writes only what it has read for the last time.",
         plot=plot if blocks and arena else None,
         table=steps_table(memory),
+        marks=("exact",),
     )
 
 
@@ -64,48 +65,37 @@ def steps_table(memory: Part) -> Table:
 
 def draw(plot: MemoryPlot) -> str:
     """Steps to the right, addresses upwards; one rectangle a block, the neediest step in a band."""
-    pitch = (_WIDTH - _LEFT) / plot.steps
     floor = _TOP + _HEIGHT
+
+    def x(step: float) -> float:
+        return step / plot.steps
 
     def y(size_bytes: float) -> float:
         return floor - size_bytes / plot.arena_bytes * _HEIGHT
 
-    band = _LEFT + plot.peak * pitch
-    parts = [f'<rect class="band" x="{band:.1f}" y="{_TOP:g}" width="{pitch:.1f}" height="{_HEIGHT:g}"/>']
-    for size_bytes in _marks(plot.arena_bytes):
-        parts.append(f'<path class="grid" d="M{_LEFT:g} {y(size_bytes):.1f}H{_WIDTH:g}"/>')
-        parts.append(
-            f'<text class="small end" x="{_LEFT - 5:g}" y="{y(size_bytes) + 4:.1f}">{format_bytes(size_bytes)}</text>'
-        )
+    parts = [_canvas.rect("band", x(plot.peak), _TOP, x(1), _HEIGHT)]
+    parts += _canvas.levels(_marks(plot.arena_bytes), y, _canvas.sizes_said)
     for block in plot.blocks:
-        x, width = _LEFT + block.first * pitch, (block.last - block.first + 1) * pitch
         top, height = y(block.offset_bytes + block.size_bytes), block.size_bytes / plot.arena_bytes * _HEIGHT
         kind = "block scratch" if block.is_scratch else "block"
-        parts.append(
-            f'<rect class="{kind}" x="{x:.1f}" y="{top:.1f}" width="{width:.1f}" height="{max(height, 0.5):.1f}">'
-            f"<title>{escape(_described(block))}</title></rect>"
-        )
-        if (
-            pitch >= len(block.label) * _SIGN and height >= _LABEL_HEIGHT
-        ):  # in the first step: the next one may cover it
-            middle = f'x="{x + pitch / 2:.1f}" y="{top + height / 2 + 4:.1f}"'
-            parts.append(f'<text class="small centre" {middle}>{escape(block.label)}</text>')
-    parts.append(f'<path class="middle" d="M{_LEFT:g} {y(plot.bound_bytes):.1f}H{_WIDTH:g}"/>')
-    parts.append(f'<text class="small end" x="{_WIDTH:g}" y="{_TOP - 5:g}">dashed: proven lower bound</text>')
+        width = x(block.last - block.first + 1)
+        drawn = _canvas.rect(kind, x(block.first), top, width, max(height, 0.5))
+        parts.append(f"{drawn[:-2]}><title>{escape(_described(block))}</title></rect>")
+        # in the first step: the next one may cover it
+        if _ROOM * x(1) >= len(block.label) * _SIGN and height >= _LABEL_HEIGHT:
+            parts.append(_canvas.text("small centre spare", x(block.first + 0.5), top + height / 2 + 4, block.label))
+    parts.append(_canvas.line("middle", 0, y(plot.bound_bytes), 1, y(plot.bound_bytes)))
+    parts.append(_canvas.text("small end", 1, _TOP - 5, "dashed: proven lower bound"))
     every = max(1, -(-plot.steps // 12))
     for step in range(0, plot.steps, every):
-        at = _LEFT + (step + 0.5) * pitch
-        parts.append(f'<text class="small centre" x="{at:.1f}" y="{floor + 15:g}">{step}</text>')
-    below = f'x="{(_LEFT + _WIDTH) / 2:.1f}" y="{floor + 32:g}"'
-    parts.append(f'<text class="small centre" {below}>step; in a block: the one that writes it</text>')
+        spare = " spare" if step // every % 2 and plot.steps > 6 else ""
+        parts.append(_canvas.text(f"small centre{spare}", x(step + 0.5), floor + 15, str(step)))
+    parts.append(_canvas.text("small centre", 0.5, floor + 32, "step; in a block: the one that writes it"))
     described = (
         f"{len(plot.blocks)} blocks of memory in {plot.steps} steps; the arena has {plot.arena_bytes:,} bytes, "
         f"the lower bound is {plot.bound_bytes:,} bytes, set by step {plot.peak}."
     )
-    return (
-        f'<svg viewBox="0 0 {_WIDTH:g} {floor + _FOOT:g}" role="img" aria-label="{escape(plot.title)}">'
-        f"<desc>{escape(described)}</desc>{''.join(parts)}</svg>"
-    )
+    return _canvas.canvas(plot.title, described, floor + _FOOT, parts, kind="inset")
 
 
 def _blocks(memory: Part) -> tuple[MemoryBlock, ...]:

@@ -50,6 +50,7 @@ def test_emulated_latency_is_not_the_devices(document, measurement):
     assert section.title == "Latency in the emulator (not the device's)"
     assert section.plot is not None
     assert "not the device's" in section.plot.title
+    assert section.marks == ("emulated", "NOISY")
     assert {row.provenance for row in section.rows if row.value != "not measured"} == {"emulated"}
     assert any("say nothing about the machine" in remark for remark in page.remarks)
     assert "time for the whole set" not in [row.metric for row in _section(page, "Accuracy").rows]
@@ -206,7 +207,9 @@ def test_latency_plot_shows_every_sample_or_counts_it(document, measurement: Mea
     plot = _section(build_page(document, measurement), "Latency").plot
 
     assert isinstance(plot, LatencyPlot)
-    assert [sum(process.counts) + process.beyond for process in plot.processes] == [60] * 6
+    samples = [run.samples_ns for run in measurement.runs]
+    assert [p.beyond for p in plot.processes] == [sum(time > plot.high_ns for time in times) for times in samples]
+    assert all(plot.low_ns <= p.low_ns <= p.quartiles_ns[0] <= p.median_ns for p in plot.processes)
     assert sum(process.beyond for process in plot.processes) > 0
     interval = median_interval([process.median_ns for process in plot.processes])
     assert interval is not None
@@ -224,7 +227,7 @@ def test_latency_plot_of_equal_samples_has_an_axis(document, measurement: Measur
     assert isinstance(plot, LatencyPlot)
     assert plot.high_ns > plot.low_ns
     assert plot.interval_ns is None
-    assert sum(plot.processes[0].counts) == 3
+    assert (plot.processes[0].median_ns, plot.processes[0].beyond) == (5, 0)
 
 
 @pytest.mark.parametrize(
