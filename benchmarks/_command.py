@@ -30,8 +30,9 @@ COMPRESSION = (
     "torch_slim",
 )
 MICROCONTROLLERS = ("mcu",)
-NAMES = (*SPEED, *COMPRESSION, *MICROCONTROLLERS)
-GROUPS = {"all": NAMES, "compression": COMPRESSION}
+MEASUREMENT = ("coverage", "aa", "disturbances", "repeatability", "gate_repeats")
+NAMES = (*SPEED, *COMPRESSION, *MICROCONTROLLERS, *MEASUREMENT)
+GROUPS = {"all": NAMES, "compression": COMPRESSION, "measurement": MEASUREMENT}
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 
 
@@ -42,6 +43,8 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("name", choices=[*NAMES, *GROUPS], help="what to measure; all writes docs/benchmarks.md")
     made.add_argument("--runs", type=_positive, help="measured runs of each kind; default: the benchmark's own")
+    made.add_argument("--device", help="name or URL of a device, for aa, disturbances, repeatability and gate_repeats")
+    made.add_argument("--gap", type=float, help="seconds between the runs of repeatability")
     made.add_argument("--json", action="store_true", dest="as_json", help="print raw figures as one JSON document")
     return made
 
@@ -54,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
     results, skipped = [], []
     for name in names:
         try:
-            results.append(run(name, options.runs))
+            results.append(run(name, options.runs, device=options.device, gap=options.gap))
         except CannotRun as reason:
             skipped.append((name, str(reason)))
         else:
@@ -71,14 +74,20 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if skipped else 0
 
 
-def run(name: str, runs: int | None) -> tuple[str, Any, tuple[Figure, ...]]:
+def run(name: str, runs: int | None, **options: object) -> tuple[str, Any, tuple[Figure, ...]]:
     """Measure one thing: its name, its raw figures, its rows.
+
+    Args:
+        name: of the benchmark.
+        runs: None for its own number.
+        options: given to a benchmark that names them in its TAKES; None is left out.
 
     Raises:
         CannotRun: something that it needs is missing here.
     """
     module = importlib.import_module(f"benchmarks.{name}")
-    found = module.measure(runs or module.RUNS)
+    taken = {key: options[key] for key in getattr(module, "TAKES", ()) if options.get(key) is not None}
+    found = module.measure(runs or module.RUNS, **taken)
     return name, found, module.figures(found)
 
 
