@@ -41,6 +41,8 @@ def gate(document: Mapping[str, Any]) -> None:
 def saved(document: Mapping[str, Any]) -> None:
     """What was kept, and where."""
     table(f"baseline {document['name']} on {document['device']}", ("", ""), list(_facts(document).items()))
+    for doubt in document["measurement"]["doubts"]:
+        click.echo(shown(f"note: {doubt['flag']}: {doubt['reason']}"), err=True)
     click.echo(shown(f"saved {document['path']}"))
 
 
@@ -67,7 +69,7 @@ def _facts(entry: Mapping[str, Any]) -> dict[str, str]:
         "model": f"{entry['artifact']['name']} {entry['artifact']['sha256'][:12]}",
         "size": format_bytes(entry["size_bytes"]),
         "median": " ".join([median, *flags]),
-        "noise floor": "too few processes" if floor is None else f"{floor:.1%}",
+        "noise floor": "not known: too few processes, or disturbed" if floor is None else f"{floor:.1%}",
         "accuracy": "–" if accuracy is None else f"{accuracy['value']:.4g} {accuracy['metric']}",
         "saved": entry["created_utc"],
     }

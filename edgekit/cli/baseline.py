@@ -42,7 +42,7 @@ def save(
 ) -> None:
     """Measure MODEL on a device and keep it as NAME, in the place of what this device had under it.
 
-    Refused where the measurement is INVALID, or MODEL breaks a budget itself.
+    Refused where MODEL breaks a budget itself. Times are kept with their flags; each gate measures them anew.
     """
     from edgekit.flows.gating.run import keep_baseline
     from edgekit.flows.gating.shelf import checked_name

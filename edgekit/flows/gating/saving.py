@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.core.device_entry import DeviceEntry
-from edgekit.core.errors import GateFailedError, MeasurementError
+from edgekit.core.errors import GateFailedError
 from edgekit.core.gate import Allowances, FailOn
-from edgekit.core.measurement import Measurement, Validity
+from edgekit.core.measurement import Measurement
 from edgekit.core.target import Target
 from edgekit.core.verdict import Outcome
 from edgekit.flows.gating.baseline import Baseline, KeptArtifact
@@ -27,6 +27,9 @@ def save_baseline(
 ) -> tuple[Gated, dict[str, Any]]:
     """Measure a build on a device and keep it as what later builds are held against.
 
+    Times of a disturbed device are kept with their flags: a gate measures the baseline's artifact anew, and never
+    judges by them.
+
     Args:
         name: of the baseline.
         request: the build.
@@ -39,7 +42,6 @@ def save_baseline(
         What was measured, and the document that `edgekit baseline save --json` prints.
 
     Raises:
-        MeasurementError: the measurement is INVALID, so that nothing may be held against it.
         GateFailedError: it breaks a budget itself.
         StorageError, InputError: it cannot be written; a baseline that was there stays.
     """
@@ -107,11 +109,4 @@ def _refuse(name: str, gated: Gated, checks: tuple[dict[str, Any], ...]) -> None
             f"{gated.subject.name} fails its own gate on {gated.entry.name}: {said}; {name} was not saved",
             hint="mend the model, or raise the budget in edgekit.toml",
             checks=list(checks),
-        )
-    if Validity.INVALID in gated.measurement.validity:
-        reasons = [doubt.reason for doubt in gated.measurement.doubts if doubt.flag is Validity.INVALID]
-        raise MeasurementError(
-            f"the measurement on {gated.entry.name} is INVALID: {'; '.join(reasons) or 'no reason given'}; "
-            f"{name} was not saved",
-            hint="stop what else runs there, and measure again",
         )
