@@ -85,12 +85,9 @@ def test_portable_program_answers_as_torch_on_the_host(phone: DeviceClient, phon
     assert np.abs(there - expected(phone_files, "float")).max() <= 1e-6
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
-    ("recipe", "runtime"),
-    [
-        ((), "qnnpack_static"),
-        pytest.param(("--recipe", "executorch_xnnpack"), "executorch_xnnpack", marks=pytest.mark.full),
-    ],
+    ("recipe", "runtime"), [((), "qnnpack_static"), (("--recipe", "executorch_xnnpack"), "executorch_xnnpack")]
 )
 def test_pytorch_model_is_deployed_and_answers_as_on_the_host(
     emulated_phone: EmulatedDevice,

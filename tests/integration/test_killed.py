@@ -153,6 +153,7 @@ def test_old_model_stays_active_when_the_power_fails(vm: tuple[EmulatedDevice, P
 
 @pytest.mark.emulated_vm
 @pytest.mark.timeout(900)
+@pytest.mark.full
 def test_deploy_to_the_emulated_machine_measures_its_memory(
     edgekit: Edgekit, vm: tuple[EmulatedDevice, Path], quickstart: Path
 ) -> None:

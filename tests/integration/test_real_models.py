@@ -29,7 +29,8 @@ def test_float_mnist_model_is_compressed_to_int8_by_the_deploy(
     assert document["artifact"]["size_bytes"] < 0.3 * document["source"]["size_bytes"]
 
 
-@pytest.mark.parametrize("samples", [400, pytest.param(2000, marks=pytest.mark.full)])
+@pytest.mark.full
+@pytest.mark.parametrize("samples", [400, 2000])
 def test_resnet8_to_int8_differs_little_from_float_on_cifar(
     edgekit: Edgekit, rpi4: DeviceEntry, shared: Path, samples: int
 ) -> None:

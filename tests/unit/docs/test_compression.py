@@ -12,6 +12,7 @@ import pytest
 from tests.unit.docs.pages import GUIDES, blocks
 
 
+@pytest.mark.full
 def test_recipe_of_the_guide_makes_a_narrower_network_and_then_the_smallest_of_it(
     quickstart: Path, tmp_path: Path
 ) -> None:

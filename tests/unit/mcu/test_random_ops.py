@@ -25,8 +25,8 @@ pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is miss
 Draw = Callable[[np.random.Generator], Drawn | bytes]
 _CALLS = 3
 _IN_CI = {
-    "ram": (800, ("-O0",)),
-    "flash": (350, ("-O1", "-D__ARM_ARCH_6M__")),
+    "ram": (500, ("-O0",)),
+    "flash": (200, ("-O1", "-D__ARM_ARCH_6M__")),
     "speed": (50, ("-O1",)),
 }
 """Setting to cases and flags; "speed" compiles a copy of the kernel for each case, "flash" the C of small cores."""
