@@ -7,9 +7,13 @@ from device_agents.linux import bytecode
 
 
 def main() -> int:
-    """Run as the agent ("serve") or as its limited child ("worker"); returns the exit status."""
-    mode = sys.argv[1] if len(sys.argv) == 2 else ""
-    if mode == "serve":
+    """Run as the agent ("serve", "confined" with its ROOT), its child ("worker"), or at boot ("recover" with its ROOT).
+
+    Returns:
+        The exit status.
+    """
+    mode, words = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("", [])
+    if (mode, len(words)) in (("serve", 0), ("confined", 1)):
         source, sink = os.dup(0), os.dup(1)  # os.dup: not inherited, so no child can speak to the host
         os.dup2(2, 1)
         null = os.open(os.devnull, os.O_RDONLY)
@@ -18,13 +22,17 @@ def main() -> int:
         bytecode.install(os.path.abspath(sys.argv[0]), write=True)
         from device_agents.linux import agent
 
-        return agent.serve(os.path.abspath(sys.argv[0]), source, sink)
+        return agent.serve(os.path.abspath(sys.argv[0]), source, sink, confined_to=words[0] if words else None)
+    if (mode, len(words)) == ("recover", 1):
+        from device_agents.linux import watchdog
+
+        return watchdog.recover(os.path.abspath(words[0]))
     if mode == "worker":
         bytecode.install(os.path.abspath(sys.argv[0]), write=False)
         from device_agents.linux import child
 
         return child.main()
-    sys.stderr.write(f"usage: {sys.argv[0]} serve|worker\n")
+    sys.stderr.write(f"usage: {sys.argv[0]} serve|confined ROOT|recover ROOT|worker\n")
     return 64
 
 

@@ -6,10 +6,23 @@ import hashlib
 import os
 import signal
 import sys
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import cached_property
 
-from device_agents.linux import blobs, environment, links, lock, protocol, releases, requests, slots, storage
+from device_agents.linux import (
+    blobs,
+    confirm,
+    environment,
+    lease,
+    links,
+    lock,
+    protocol,
+    releases,
+    requests,
+    slots,
+    spare,
+    storage,
+)
 from device_agents.linux.channel import Channel
 from device_agents.linux.errors import AgentError, HostGoneError, TerminatedError, from_oserror
 from device_agents.linux.heartbeat import Heartbeat
@@ -32,13 +45,14 @@ _MAX_BLOB_BYTES = 1 << 40
 _PHASES = ("verify", "golden", "switch", "health")
 
 
-def serve(path: str, source: int, sink: int) -> int:
+def serve(path: str, source: int, sink: int, *, confined_to: str | None = None) -> int:
     """Answer requests until the host is gone; returns the exit status.
 
     Args:
         path: the zipped agent, ROOT/agents/<sha256>.pyz.
         source: descriptor that the host writes to.
         sink: descriptor that the host reads from.
+        confined_to: ROOT of an agent that lies elsewhere, started by a key that may bring no programs (bootstrap.py).
     """
     os.umask(0o077)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
@@ -46,7 +60,7 @@ def serve(path: str, source: int, sink: int) -> int:
     channel = Channel(source, sink)
     try:
         channel.greet(protocol.MAGIC)
-        Agent(path, channel).loop()
+        Agent(path, channel, confined_to).loop()
     except protocol.FrameError as broken:
         with suppress(HostGoneError):
             channel.send({"id": None, "error": AgentError("E_PROTOCOL", str(broken)).as_json()})
@@ -62,9 +76,10 @@ def serve(path: str, source: int, sink: int) -> int:
 class Agent:
     """Knows the verbs, and who does the work of each."""
 
-    def __init__(self, path: str, channel: Channel) -> None:
+    def __init__(self, path: str, channel: Channel, confined_to: str | None) -> None:
         self._channel = channel
-        self._root = Root(os.path.dirname(os.path.dirname(path)))
+        self._root = Root(confined_to or os.path.dirname(os.path.dirname(path)))
+        self._is_confined = confined_to is not None
         self._path = path
         with open(path, "rb") as file:
             self._digest = hashlib.sha256(file.read()).hexdigest()
@@ -82,6 +97,10 @@ class Agent:
             "evaluate": self._evaluate,
             "measure": self._measure,
             "collect": self._collect,
+            "trust": self._trust,
+            "confirm": self._confirm,
+            "pin": self._pin,
+            "lease": lambda params: lease.answer(self._root, params),
             "bye": lambda _: {},
         }
 
@@ -89,7 +108,7 @@ class Agent:
     def _compute(self) -> Compute:
         from device_agents.linux.compute import Compute  # subprocess and more, which a rollback does without
 
-        return Compute(self._root, self._path, self._channel.source)
+        return Compute(self._root, self._path, self._channel.source, self._is_confined)
 
     @cached_property
     def _prober(self) -> Prober:
@@ -162,20 +181,27 @@ class Agent:
             encodings=list(protocol.ENCODINGS),
             agent=self._digest,
             root=self._root.path,
+            uid=os.geteuid(),
+            confined=self._is_confined,
         )
 
     def _status(self, params: Params) -> Result:
         state, warnings = links.survey(self._root)
+        active, previous = confirm.shown(state)
+        trusted = self._trusted(warnings)
         disk = storage.facts(self._root.path)
         known = [*state.history, *state.bundles]
         stored = releases.stored(self._root)
         return dict(
             disk,
-            active=state.active,
-            previous=state.previous,
-            manifest=releases.manifest_text(self._root, state.active) if params.get("manifest") == "active" else None,
+            active=active,
+            previous=previous,
+            manifest=releases.manifest_text(self._root, active) if params.get("manifest") == "active" else None,
             releases=[digest for digest in known if digest in stored] + [one for one in stored if one not in known],
             pending=state.pending and state.pending["digest"],
+            confirm_left_s=confirm.shown_left_s(state),
+            pinned=state.pinned,
+            lease=lease.shown(self._root),
             failed=state.failed,
             warnings=warnings + disk["warnings"],
             locked_by=lock.holder(self._root.lock),
@@ -183,29 +209,44 @@ class Agent:
             runtimes=state.runtimes,
             bundles=state.bundles,
             counter=state.rollback_floor,
+            trust=trusted,
         )
 
     def _stage(self, params: Params) -> Result:
         digest, size = requests.digest(params, "sha256"), requests.count(params, "size", _MAX_BLOB_BYTES)
-        encoding = requests.encoding(params)
+        encoding, base = requests.encoding(params), requests.base(params)
 
-        def begin(offset: int) -> Any:
-            self._event("ready", offset=offset)
+        def begin(offset: int, holes: list[tuple[int, int]]) -> Any:
+            from_base = opened.enter_context(blobs.verified(self._root, [(base, None)])) if base else {}
+            self._event("ready", offset=offset, **({"holes": holes} if holes else {}))
             payload = self._channel.read_payload()
-            if encoding != protocol.DEFLATE:
-                return payload
-            from device_agents.linux.inflate import inflate  # zlib, which a rollback does without
+            missing = size - offset + sum(end - start for start, end in holes)
+            if base:
+                from device_agents.linux.delta import patch
 
-            return inflate(payload, size - offset)
+                return patch(payload, from_base[base], missing)
+            if encoding == protocol.DEFLATE:
+                from device_agents.linux.inflate import inflate  # zlib, which a rollback does without
 
-        with self._locked():
+                return inflate(payload, missing)
+            return payload
+
+        with self._locked(params), ExitStack() as opened:
             self._root.prepare()
-            return blobs.stage(self._root, digest, size, begin)
+            return blobs.stage(self._root, digest, size, begin, requests.flag(params, "holes"))
 
     def _activate(self, params: Params) -> Result:
         expect = requests.digest_or_none(params, "expect")
-        with self._locked():
-            return self._slots().activate(params.get("manifest"), expect, self._compute.prove, self._install)
+        terms, signed = confirm.terms(params, self._root, self._channel.source), params.get("envelope")
+        with self._locked(params):
+            return self._slots().activate(
+                params.get("manifest"),
+                expect,
+                self._compute.prove,
+                self._install if signed is not None or not self._is_confined else _bring_nothing,
+                terms,
+                signed=signed,
+            )
 
     def _install(self, release: Manifest, opened: dict[str, int]) -> None:
         from device_agents.linux import runtimes  # zipfile and what it needs: a tenth of the start-up
@@ -214,13 +255,46 @@ class Agent:
 
     def _rollback(self, params: Params) -> Result:
         to = requests.digest_or_none(params, "to")
-        with self._locked():
-            return self._slots().rollback(to)
+        with self._locked(params):
+            return spare.lend(self._root, lambda: self._slots().rollback(to))
+
+    def _confirm(self, params: Params) -> Result:
+        digest, reason = requests.digest(params, "digest"), requests.text_or_none(params, "refuse")
+        with self._locked(params):
+            return spare.lend(self._root, lambda: self._slots().confirm(digest, reason))
+
+    def _pin(self, params: Params) -> Result:
+        digest, pinned = requests.digest(params, "digest"), requests.flag(params, "pinned")
+        with self._locked(params):
+            return self._slots().pin(digest, pinned)
 
     def _collect(self, params: Params) -> Result:
         keep, data = requests.count(params, "keep", 1 << 20), requests.flag(params, "data")
-        with self._locked():
+        with self._locked(params):
             return self._slots().collect(keep, data)
+
+    def _trust(self, params: Params) -> Result:
+        if self._is_confined and not os.path.lexists(self._root.trust):
+            raise AgentError(
+                "E_TRUST",
+                "this key may not say whom the device trusts first: what is signed may hold programs",
+                "install the signing key with a key that has a shell there",
+            )
+        with self._locked(params):
+            return self._slots().trust(params.get("policy"), params.get("envelope"))
+
+    def _trusted(self, warnings: list[str]) -> Result | None:
+        """The facts of the trust policy; None without one, and, with a warning, for one that is damaged."""
+        if not os.path.lexists(self._root.trust):
+            return None
+        from device_agents.linux import trust  # a device without keys does without
+
+        try:
+            policy = trust.load(self._root)
+        except AgentError as damage:
+            warnings.append(damage.message)
+            return None
+        return None if policy is None else policy.facts()
 
     def _probe(self, params: Params) -> Result:
         from device_agents.linux import snapshot  # a rollback does without
@@ -230,7 +304,7 @@ class Agent:
             return {"runtimes": {}, "environment": snapshot.take()}
         found = self._prober.probe(names)
         try:
-            with self._locked():
+            with self._locked(params):
                 self._slots().remember_probe(found)
         except (AgentError, OSError) as reason:  # locked, full or read-only: the answer is worth more than the note
             self._warn(f"the result of the probe is not stored: {reason}")
@@ -241,12 +315,13 @@ class Agent:
             return self._send_outputs(result, child, outputs)
 
     def _evaluate(self, params: Params) -> Result:
-        with self._locked(), self._compute.run(params) as (result, child, outputs):
+        with self._locked(params), self._compute.run(params) as (result, child, outputs):
             answer = self._send_outputs(result, child, outputs)
         return dict(answer, samples=result["samples"], seconds=result["seconds"])
 
     def _measure(self, params: Params) -> Result:
         hold = requests.flag(params, "hold")
+        lease.check(self._root, params)
         if not self._is_held:
             self._hold.enter_context(lock.exclusive(self._root.lock))
             self._is_held = True
@@ -267,13 +342,11 @@ class Agent:
         return dict(answer, kernels=result["kernels"]) if "kernels" in result else answer
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """The device's lock, which a measure may have kept."""
-        if self._is_held:
+    def _locked(self, params: Params) -> Iterator[None]:
+        """The device's lock, which a measure may have kept, for a request that nobody's lease keeps out."""
+        with nullcontext() if self._is_held else lock.exclusive(self._root.lock):
+            lease.check(self._root, params)
             yield
-        else:
-            with lock.exclusive(self._root.lock):
-                yield
 
     def _slots(self) -> slots.Slots:
         self._root.prepare()
@@ -285,6 +358,14 @@ class Agent:
 
     def _warn(self, message: str) -> None:
         self._event("warning", message=message)
+
+
+def _bring_nothing(_release: Manifest, _opened: dict[str, int]) -> None:
+    raise AgentError(
+        "E_TRUST",
+        "this key may bring no programs, and a runtime that nobody has signed is one",
+        "sign it, or install it with a key that has a shell there",
+    )
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:

@@ -16,7 +16,7 @@ import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from device_agents.linux import measuring, page_cache, runners, tensors, weighing
+from device_agents.linux import isolation, measuring, page_cache, runners, tensors, weighing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,7 +41,8 @@ def main() -> int:
     job = json.load(sys.stdin.buffer)
     if "affinity" in job:
         os.sched_setaffinity(0, job["affinity"])
-    _limit(job["limits"])
+    job["network"] = isolation.isolate()
+    _limit(job["limits"])  # behind it: a change of namespace may lift the death signal
     sys.path[1:1] = job["sys_path"]
     try:
         answer: dict[str, Any] = {"result": _JOBS[job["do"]](job)}
@@ -77,6 +78,7 @@ def _probe(job: dict[str, Any]) -> dict[str, Any]:
         "versions": module.versions(),
         "formats": list(module.FORMATS),
         "delegates": list(getattr(module, "DELEGATES", ())),
+        "network": job["network"],
     }
 
 
@@ -87,6 +89,8 @@ def _open(job: dict[str, Any]) -> runners.Session:
             "E_UNSUPPORTED",
             "the runtime {!r} runs {}, not {!r}".format(job["runner"], ", ".join(module.FORMATS), job["format"]),
         )
+    if job["confined"] and getattr(module, "RUNS_PROGRAMS", False):
+        raise JobError("E_UNSUPPORTED", "this key may bring no programs, and what {} runs is one".format(job["runner"]))
     if job["options"].get("tensors") and not getattr(module, "KEEPS_TENSORS", False):
         raise JobError("E_UNSUPPORTED", "the runtime {!r} keeps no intermediate tensors".format(job["runner"]))
     session: runners.Session = module.load("/proc/self/fd/{}".format(job["model"]), job["options"])

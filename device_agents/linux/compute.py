@@ -34,10 +34,12 @@ class Compute:
         root: where blobs, releases and runtimes lie.
         agent_path: the zipped agent.
         hangup: the host's end of the channel; a child does not outlive it.
+        is_confined: models that are programs are refused.
     """
 
-    def __init__(self, root: Root, agent_path: str, hangup: int) -> None:
+    def __init__(self, root: Root, agent_path: str, hangup: int, is_confined: bool) -> None:
         self._root = root
+        self._is_confined = is_confined
         self._agent_path = agent_path
         self._hangup = hangup
 
@@ -144,6 +146,10 @@ class Compute:
             blob, kind, runtime = release.files[release.model].sha256, str(release.format), release.runtime
         else:
             blob, kind, runtime = str(artifact.blob), str(artifact.format), str(artifact.runtime)
+            if os.path.lexists(self._root.trust):
+                from device_agents.linux import trust  # a device without keys does without
+
+                trust.check_staged(self._root, blob)
         needed = [(blob, None), *((tensor.blob, tensor.size) for tensor in inputs)]
         with blobs.verified(self._root, needed) as opened:
             data = [{"fd": opened[one.blob], "shape": one.shape, "dtype": one.dtype} for one in inputs]
@@ -181,6 +187,7 @@ class Compute:
             "model": model.descriptor,
             "inputs": [{key: entry[key] for key in ("fd", "shape", "dtype")} for entry in data],
             "options": options.for_runner,
+            "confined": self._is_confined,
             "sys_path": probing.runtime_folders(self._root, model.runtime),
             "limits": worker.limits(options.timeout_s, options.memory_limit_bytes, MAX_OUTPUT_BYTES if extra else 0),
             **more,
@@ -197,6 +204,14 @@ class Compute:
         )
 
 
+_ENDS = {
+    "timeout": (
+        "did not finish in time",
+        "raise the limit with --timeout; a board that hangs is started anew the next time",
+    ),
+    "oom": ("ran out of memory", "take a smaller model or a device with more memory: edgekit inspect MODEL"),
+    "signal": ("crashed", "try it with --device local: if it crashes there too, it is the model"),
+}
 _NO_TIMES: dict[str, Any] = {
     "import_ns": None,
     "load_ns": None,
@@ -218,12 +233,12 @@ _NO_MEMORY: dict[str, Any] = {
 
 def _must(outcome: worker.Outcome) -> dict[str, Any]:
     if outcome.result is None:
-        words = {"timeout": "did not finish in time", "oom": "ran out of memory", "signal": "crashed"}
         child = outcome.child
+        words, hint = _ENDS.get(child["exit"], ("failed", "edgekit doctor --device NAME looks at the runtime there"))
         raise AgentError(
             outcome.code or "E_DEVICE",
-            "the model {}: {}".format(words.get(child["exit"], "failed"), child["message"]),
-            None,
+            "the model {}: {}".format(words, child["message"]),
+            hint,
             child=child,
         )
     return outcome.result

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 TYPE_CHECKING = False  # not typing's: to import it takes as long as all of this on a slow device
 if TYPE_CHECKING:
@@ -92,3 +93,15 @@ def read_number(path: str) -> int | None:
     """The whole number in a file."""
     text = read_text(path)
     return int(text) if text and text.lstrip("-").isdigit() else None
+
+
+def tasks() -> int | None:
+    """Processes and threads of the whole machine, from the fourth field of /proc/loadavg."""
+    fields = (read_text("/proc/loadavg") or "").split()
+    count = fields[3].partition("/")[2] if len(fields) > 3 else ""
+    return int(count) or None if count.isdigit() else None
+
+
+def boottime_s() -> float:
+    """Seconds since the boot, those in which the machine slept too; no step of a wall clock changes them."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

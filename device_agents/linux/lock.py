@@ -10,9 +10,8 @@ import fcntl
 import json
 import os
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from device_agents.linux import durable
 from device_agents.linux.environment import boot_id
 from device_agents.linux.errors import AgentError
 
@@ -37,7 +36,7 @@ def exclusive(path: str) -> Iterator[None]:
     try:
         if not _acquire(descriptor):
             raise _locked_error(_read_text(descriptor))
-        _write_text(descriptor, path)
+        _write_text(descriptor)
         yield
     finally:
         os.close(descriptor)
@@ -71,10 +70,10 @@ def _acquire(descriptor: int) -> bool:
             return True
 
 
-def _write_text(descriptor: int, path: str) -> None:
+def _write_text(descriptor: int) -> None:
     # CLOCK_BOOTTIME: a device without a clock battery jumps in wall time, not in time since boot.
     text = {"pid": os.getpid(), "boot_id": boot_id(), "since": time.clock_gettime(time.CLOCK_BOOTTIME)}
-    with durable.naming(path):
+    with suppress(OSError):  # it tells others who has the lock, no more; a full disk must not keep anybody from it
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(text).encode(), 0)
 

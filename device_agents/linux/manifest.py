@@ -30,7 +30,7 @@ class File:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A manifest whose every field has the right shape; `digest` is the release's name."""
+    """A manifest whose every field has the right shape; `digest` is the release's name, `envelope` what signed it."""
 
     digest: str
     text: str
@@ -43,6 +43,7 @@ class Manifest:
     format: str | None
     golden: dict[str, Any] | None
     counter: int
+    envelope: str | None = None
 
 
 def parse(text: object) -> Manifest:

@@ -31,9 +31,17 @@ class Prober:
         self._hangup = hangup
 
     def probe(self, names: list[str] | None) -> dict[str, Any]:
-        """`{name: {ok, versions, formats, delegates, reason}}` of these runtimes, or of all."""
-        wanted = runners.names() if names is None else names
-        return {name: self._probe_one(name, runtime_folders(self._root, name)) for name in wanted}
+        """`{name: {ok, versions, formats, delegates, reason, network}}` of these runtimes, or of all.
+
+        `network` says why a child of that runtime can reach it, "" where none can; one that failed has told nothing.
+        """
+        known = runners.names()
+        return {
+            name: self._probe_one(name, runtime_folders(self._root, name))
+            if name in known
+            else _failed(f"there is no runtime {name!r}")
+            for name in (known if names is None else names)
+        }
 
     def prove(self, name: str, folders: list[str]) -> None:
         """Start a runtime that lies in `folders`; its imports leave their bytecode there.
@@ -65,9 +73,12 @@ class Prober:
             write_bytecode=write_bytecode,
         )
         if outcome.result is None:
-            reason = outcome.child["message"] or outcome.child["exit"]
-            return {"ok": False, "versions": {}, "formats": [], "delegates": [], "reason": reason[-500:]}
+            return _failed(outcome.child["message"] or outcome.child["exit"])
         return dict(outcome.result, ok=True, reason=None)
+
+
+def _failed(reason: str) -> dict[str, Any]:
+    return {"ok": False, "versions": {}, "formats": [], "delegates": [], "reason": reason[-500:]}
 
 
 def runtime_folders(root: Root, name: str) -> list[str]:

@@ -19,8 +19,17 @@ MAX_FRAME = 1024 * 1024
 DEFLATE = "deflate"
 """RFC 1951, with neither zlib's nor gzip's header around it."""
 
-ENCODINGS = (DEFLATE,)
+DELTA = "delta"
+"""What differs from a blob that the device has, as a deflate stream of operations."""
+
+ENCODINGS = (DEFLATE, DELTA)
 """How the payload of a `stage` may travel, other than plain; `hello` names them, as older agents know none."""
+
+DELTA_OPERATION = struct.Struct(">BIQ")
+"""Kind, bytes that the operation stands for, and where it reads the base (0 for DELTA_INSERT)."""
+
+DELTA_COPY, DELTA_ADD, DELTA_INSERT = DELTA_KINDS = 0, 1, 2
+"""Bytes of the base; bytes that follow, added modulo 256 to those of the base; bytes that follow."""
 
 VERBS = (
     "hello",
@@ -33,8 +42,15 @@ VERBS = (
     "measure",
     "evaluate",
     "collect",
+    "confirm",
+    "pin",
+    "lease",
+    "trust",
     "bye",
 )
+
+LEASED = ("stage", "activate", "rollback", "confirm", "pin", "collect", "measure", "evaluate", "probe", "trust")
+"""Verbs that a lease keeps others from, and that take its token."""
 
 MAX_TIMES = 80_000
 """Most calls that one `measure` may time, warm-ups included, over all its processes."""

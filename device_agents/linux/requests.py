@@ -130,6 +130,11 @@ def text(params: dict[str, Any], name: str) -> str:
     return value
 
 
+def text_or_none(params: dict[str, Any], name: str) -> str | None:
+    """A text that is not empty, or null."""
+    return None if params.get(name) is None else text(params, name)
+
+
 def names_or_none(params: dict[str, Any], name: str) -> list[str] | None:
     """A list of texts, or null."""
     value = params.get(name)
@@ -143,6 +148,16 @@ def encoding(params: dict[str, Any]) -> str | None:
     value = params.get("encoding")
     if value is not None and value not in protocol.ENCODINGS:
         raise bad(f"encoding is {value!r}, not one of {list(protocol.ENCODINGS)} or null")
+    return value
+
+
+def base(params: dict[str, Any]) -> str | None:
+    """The blob that a delta starts from; it goes with the encoding delta, and only with that."""
+    value = digest_or_none(params, "base")
+    if (value is None) == (params.get("encoding") == protocol.DELTA):
+        raise bad(
+            f"encoding is {params.get('encoding')!r}, base is {value!r}: a delta has a base, nothing else has one"
+        )
     return value
 
 

@@ -5,6 +5,7 @@ The rollback floor lies in a file of its own too, so that the loss of state.json
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from contextlib import suppress
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
 SCHEMA = "edgekit.state/1"
 _FLOOR_SCHEMA = "edgekit.floor/1"
 _LIMIT = 1024 * 1024
+_NOT_OURS = (errno.ELOOP, errno.EISDIR, errno.EFBIG, errno.ENXIO)
+"""A link, a folder, a file that is too long, a socket: nothing that an agent has written."""
+
 _MAX_HISTORY = 64
+_MAX_FAILED = 32
 
 
 class DamagedError(Exception):
@@ -35,7 +40,8 @@ class State:
     Attributes:
         active: digest of the committed release; `current` points to it unless `pending` is set.
         previous: the release to go back to.
-        pending: `{digest, boot_id, tries}` of a switch that has begun and is not committed.
+        pending: `{digest, boot_id, tries, counter, nonce}` of a switch that has begun and is not committed; with
+            `until` it is on trial, with `health` and `health_s` there are commands to tell of its end.
         pinned: releases that collect keeps.
         rollback_floor: the highest counter that was ever committed; activate takes nothing below.
         failed: reasons by digest, for releases that did not pass.
@@ -60,6 +66,12 @@ def front(digest: str, digests: list[str]) -> list[str]:
     return [digest, *(other for other in digests if other != digest)][:_MAX_HISTORY]
 
 
+def with_failure(failed: dict[str, str], digest: str, reason: str) -> dict[str, str]:
+    """`failed` with one more reason; very old entries fall off."""
+    kept = [item for item in failed.items() if item[0] != digest][-_MAX_FAILED + 1 :]
+    return dict([*kept, (digest, reason[:500])])
+
+
 def load(path: str) -> State | None:
     """Read state.json; None when there is none.
 
@@ -72,6 +84,8 @@ def load(path: str) -> State | None:
     except FileNotFoundError:
         return None
     except OSError as cause:
+        if cause.errno not in _NOT_OURS:
+            raise  # a disk that cannot tell now may tell later; what it holds is not lost
         raise DamagedError(f"{path}: {cause.strerror}") from cause
     try:
         content = json.loads(raw.decode("utf-8"))
@@ -100,7 +114,12 @@ def save(path: str, state: State) -> None:
     """Write state.json durably, and after it the floor's own file if the floor has risen: it never runs ahead."""
     _write(path, dict(asdict(state), schema=SCHEMA))
     if state.rollback_floor > recorded_floor(path):
-        _write(_floor_path(path), {"schema": _FLOOR_SCHEMA, "rollback_floor": state.rollback_floor})
+        reset_floor(path, state.rollback_floor)
+
+
+def reset_floor(path: str, floor: int) -> None:
+    """Write the file of the floor, also when it is lower than before; state.json has it already."""
+    _write(_floor_path(path), {"schema": _FLOOR_SCHEMA, "rollback_floor": floor})
 
 
 def recorded_floor(path: str) -> int:

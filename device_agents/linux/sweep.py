@@ -34,6 +34,7 @@ def sweep(root: Root, stay: set[str], data: bool) -> tuple[list[str], int]:
     if data:
         doomed |= {name for name in os.listdir(root.blobs) if is_digest(name)} - needed
     paths = [root.blob(blob) for blob in sorted(doomed)] + [root.runtime(digest) for digest in removed]
+    paths += [root.envelope(digest) for digest in releases.signed(root) if digest not in stay]
     if data:
         paths += [
             os.path.join(root.incoming, name)

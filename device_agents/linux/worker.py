@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import select
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from device_agents.linux import durable, environment, protocol
+from device_agents.linux import durable, environment, protocol, strays
 from device_agents.linux.errors import HostGoneError
 
 if TYPE_CHECKING:
@@ -24,6 +25,15 @@ GIB = 1024**3
 _TAIL_BYTES = 4096
 _GRACE_S = 5.0
 """A child that has answered and not ended within this time is killed."""
+
+_MORE_TASKS = 512
+"""So many processes and threads more than the whole machine has now end a fork bomb, and are enough for any runtime."""
+
+_SECRET = re.compile("SECRET|TOKEN|PASSW|PASSPHRASE|CREDENTIAL|(API|ACCESS|PRIVATE)_?KEY|^SSH_", re.IGNORECASE)
+"""Names of variables that are nothing for a model's process."""
+
+_CODES = ("E_DEVICE", "E_INPUT", "E_UNSUPPORTED")
+"""What a job may answer; a model that answers in its place must not speak for the agent, or for the host."""
 
 _NO_MEMORY = ("bad_alloc", "MemoryError", "Cannot allocate memory", "out of memory")
 
@@ -53,7 +63,9 @@ def limits(timeout_s: float, memory_bytes: int | None, file_bytes: int) -> dict[
         file_bytes: the longest file that the child may write.
     """
     total = environment.memory_total_bytes() or 0
+    tasks = environment.tasks()
     return {
+        **({} if tasks is None else {"NPROC": tasks + _MORE_TASKS}),
         "AS": memory_bytes or max(2 * GIB, GIB + total * 3 // 4),
         "CPU": math.ceil(timeout_s) * len(os.sched_getaffinity(0)) + 1,
         "FSIZE": file_bytes,
@@ -62,6 +74,7 @@ def limits(timeout_s: float, memory_bytes: int | None, file_bytes: int) -> dict[
     }
 
 
+@strays.ended()
 def run(
     job: dict[str, Any],
     *,
@@ -74,7 +87,7 @@ def run(
     launcher: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
 ) -> Outcome:
-    """Run one job in a process of its own, and kill its whole session in the end.
+    """Run one job in a process of its own, and kill whatever it has started in the end.
 
     Args:
         job: what `child.main` reads; must hold `limits`.
@@ -201,7 +214,7 @@ def _classify(answer: bytes, tail: bytes, timed_out: bool, killed_by: int | None
         return outcome(
             "oom" if code == "oom" else "error",
             _printable(str(said.get("message")).encode())[-2000:],
-            code=str(code) if str(code).startswith("E_") else None,
+            code=str(code) if code in _CODES else None,
         )
     if killed_by == signal.SIGKILL:  # we kill only after the child has ended, or as a timeout
         return outcome("oom", "the system killed it, most likely for memory")
@@ -213,8 +226,12 @@ def _classify(answer: bytes, tail: bytes, timed_out: bool, killed_by: int | None
 
 
 def _child_environment() -> dict[str, str]:
-    """The device owner's environment (QEMU_CPU, LD_LIBRARY_PATH, PYTHONPATH ...) without Python's own switches."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON") or key == "PYTHONPATH"}
+    """The device owner's environment (QEMU_CPU, LD_LIBRARY_PATH ...) without Python's switches, and without secrets."""
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if (not key.startswith("PYTHON") or key == "PYTHONPATH") and not _SECRET.search(key)
+    }
     return dict(kept, OPENBLAS_NUM_THREADS="1")  # NumPy's BLAS would reserve address space for every core
 
 

@@ -7,7 +7,8 @@ of the folder that the device's environment names in EDGEKIT_RUNNERS.
 
 One that can time a model's operators defines `operators(path, options, names, samples)`. One that keeps intermediate
 tensors sets `KEEPS_TENSORS`: it appends those that `options["tensors"]` names to the outputs, and its session says in
-`kernels` which kernels it took for that.
+`kernels` which kernels it took for that. One whose models are programs, with files in their reach, sets
+`RUNS_PROGRAMS`: a confined agent starts none.
 """
 
 from __future__ import annotations

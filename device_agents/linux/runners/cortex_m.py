@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 FORMATS = ("elf",)
+RUNS_PROGRAMS = True
 
 _MACHINE = re.compile(r"[a-z0-9-]{1,32}")
 

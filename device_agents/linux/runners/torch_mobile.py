@@ -31,6 +31,9 @@ FORMATS = ("ptl",)
 
 _FACTS = "/extra/edgekit.json"
 _MOST_FACTS = 1024 * 1024
+_FILE_OPERATORS = (b"aten::save", b"aten::from_file")
+"""TorchScript's operators that write, or map, a file of any name."""
+
 _NO_ENGINE = "none"
 _HINT = "make it again with `edgekit compile`"
 
@@ -88,6 +91,7 @@ def load(path: str, options: dict[str, Any]) -> Session:
     with _engine(torch.backends.quantized, facts["engine"]):
         try:
             with _quiet():
+                _refuse_files(torch, path)
                 model = load_model(path)
         except RuntimeError as cause:
             reason = str(cause).partition("\n")[0]
@@ -95,6 +99,20 @@ def load(path: str, options: dict[str, Any]) -> Session:
                 "E_UNSUPPORTED", f"torch {torch.__version__} refuses the model: {reason[:1000]}"
             ) from cause
     return Session(model, facts)
+
+
+def _refuse_files(torch: Any, path: str) -> None:
+    """Refuse a model that opens files; torch's own reader is asked, as a crafted archive shows Python another bytecode.
+
+    Names of operators stand in it as plain text: the only kind that torch's reader of pickles takes.
+
+    Raises:
+        RunnerError: E_UNSUPPORTED, with the operator.
+    """
+    bytecode = torch._C.PyTorchFileReader(path).get_record("bytecode.pkl")  # noqa: SLF001  # what torch.load takes
+    for operator in _FILE_OPERATORS:
+        if operator in bytecode:
+            raise RunnerError("E_UNSUPPORTED", "the model opens files, by {}".format(operator.decode("ascii")))
 
 
 class Session:
