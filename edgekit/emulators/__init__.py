@@ -1,5 +1,6 @@
 """Emulated devices that answer over real SSH: one file per backend, each defining EMULATOR."""
 
+from edgekit.emulators._architecture import debian_name
 from edgekit.emulators._base import Emulator
 from edgekit.emulators._paths import default_cache_dir, default_state_dir
 from edgekit.emulators._preinstalled import user_land
@@ -20,6 +21,7 @@ __all__ = [
     "UserLand",
     "VulkanDriver",
     "best_backend",
+    "debian_name",
     "default_cache_dir",
     "default_state_dir",
     "emulator",

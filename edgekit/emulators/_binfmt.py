@@ -1,4 +1,4 @@
-"""Teaching the host's kernel to run aarch64 programs with QEMU (binfmt_misc), where nobody has yet."""
+"""Teaching the host's kernel to run programs of another architecture with QEMU (binfmt_misc), where nobody has yet."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from edgekit.emulators._base import OnText
 
 _MOUNT = Path("/proc/sys/fs/binfmt_misc")
-_ENTRY = _MOUNT / "qemu-aarch64"
-_RULE = Path("/usr/lib/binfmt.d/qemu-aarch64.conf")
+_RULES = Path("/usr/lib/binfmt.d")
 
 
-def register_aarch64(on_event: OnText) -> None:
-    """Mount binfmt_misc and register qemu-aarch64 unless that is done; it stays for the rest of the host's uptime.
+def register(qemu: str, on_event: OnText) -> None:
+    """Mount binfmt_misc and register an emulator unless that is done; it stays for the rest of the host's uptime.
+
+    Args:
+        qemu: e.g. "qemu-aarch64"; the rule is the one that Debian's qemu-user-static brings.
+        on_event: hears of a registration.
 
     Raises:
         UnsupportedError: the kernel lacks binfmt_misc, or the entry there has no F flag (which makes the kernel keep
@@ -30,24 +33,25 @@ def register_aarch64(on_event: OnText) -> None:
             error=UnsupportedError,
             hint="this kernel has no binfmt_misc; use --backend system",
         )
-    if not _ENTRY.exists():
-        on_event("registering qemu-aarch64 with the kernel (binfmt_misc)")
+    entry, rule = _MOUNT / qemu, _RULES / f"{qemu}.conf"
+    if not entry.exists():
+        on_event(f"registering {qemu} with the kernel (binfmt_misc)")
         try:
             # One write is one registration.
-            (_MOUNT / "register").write_bytes(_RULE.read_bytes().strip())
+            (_MOUNT / "register").write_bytes(rule.read_bytes().strip())
         except FileExistsError:
             pass  # another process was faster
         except OSError as cause:
             raise UnsupportedError(
-                f"cannot register qemu-aarch64 with the kernel: {cause.strerror}", hint=f"see {_RULE} and {_MOUNT}"
+                f"cannot register {qemu} with the kernel: {cause.strerror}", hint=f"see {rule} and {_MOUNT}"
             ) from cause
-    _require_usable(_ENTRY.read_text(encoding="ascii"))
+    _require_usable(entry)
 
 
-def _require_usable(entry: str) -> None:
-    lines = dict(line.partition(" ")[::2] for line in entry.splitlines())
+def _require_usable(entry: Path) -> None:
+    lines = dict(line.partition(" ")[::2] for line in entry.read_text(encoding="ascii").splitlines())
     if "enabled" not in lines or "F" not in lines.get("flags:", ""):
         raise UnsupportedError(
-            "the kernel's entry for qemu-aarch64 is disabled or lacks the F flag",
-            hint=f"remove it (echo -1 > {_ENTRY}); edgekit registers its own",
+            f"the kernel's entry for {entry.name} is disabled or lacks the F flag",
+            hint=f"remove it (echo -1 > {entry}); edgekit registers its own",
         )

@@ -18,7 +18,7 @@ from edgekit.core.files import write_atomically
 from edgekit.emulators._commands import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 MIRROR_VARIABLE = "EDGEKIT_DEBIAN_MIRROR"
@@ -109,15 +109,28 @@ class DebianArchive:
         return self.folder
 
     def _apt(self, program: str, *arguments: str, cwd: Path | None = None) -> str:
-        self._configure()
         env = {"APT_CONFIG": str(self.folder / "apt.conf")}
-        # Always fresh lists: those of last month name files that the archive has replaced.
-        run(["apt-get", "update"], timeout_s=_TIMEOUT_S, env=env, error=NetworkError, hint=_OFFLINE)
+        self._update(env)
         return run([program, *arguments], timeout_s=_TIMEOUT_S, env=env, cwd=cwd, error=NetworkError, hint=_OFFLINE)
 
-    def _configure(self) -> None:
-        signed = f"deb [signed-by={KEYRING}]"
+    def _update(self, env: Mapping[str, str]) -> None:
+        """Fetch fresh lists: those of last month name files that the archive has replaced.
+
+        The lists of the security archive do not fit together while a mirror is copied, for hours at times; then the
+        device gets the packages of the last point release.
+        """
         main, security = mirrors()
+        try:
+            self._configure(main, security)
+            run(["apt-get", "update"], timeout_s=_TIMEOUT_S, env=env, error=NetworkError, hint=_OFFLINE)
+        except NetworkError:
+            if security is None:
+                raise
+            self._configure(main, None)
+            run(["apt-get", "update"], timeout_s=_TIMEOUT_S, env=env, error=NetworkError, hint=_OFFLINE)
+
+    def _configure(self, main: str, security: str | None) -> None:
+        signed = f"deb [signed-by={KEYRING}]"
         sources = f"{signed} {main} {self.suite} main\n"
         if security is not None:
             sources += f"{signed} {security} {self.suite}-security main\n"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgekit.core.errors import UnsupportedError
+from edgekit.emulators._architecture import architecture_of
 
 if TYPE_CHECKING:
     from edgekit.emulators._identity import Identity
@@ -58,12 +59,14 @@ class Core:
         part: part number in MIDR_EL1 (Arm's technical reference manual of the core).
         variant, revision: of the common silicon, rNpM.
         features: the line that Linux prints, as on a Raspberry Pi.
+        version: of Arm's architecture, the newest whose programs QEMU runs on this core.
     """
 
     part: int
     variant: int
     revision: int
     features: str
+    version: int = 8
 
     @property
     def midr(self) -> int:
@@ -72,7 +75,13 @@ class Core:
 
 
 _ARMV8_0 = "fp asimd evtstrm crc32 cpuid"
+_ARMV7 = "half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32 lpae evtstrm"
+_MODEL_NAME = "model name\t: ARMv7 Processor rev 5 (v7l)\n"
+_HARDWARE = "Hardware\t: BCM2835\n"
+"""What a 32-bit kernel of Raspberry Pi says of every board; programs without getauxval look for it."""
+
 _CORES = {
+    "cortex-a7": Core(part=0xC07, variant=0, revision=5, features=_ARMV7, version=7),
     "cortex-a53": Core(part=0xD03, variant=0, revision=4, features=_ARMV8_0),
     "cortex-a72": Core(part=0xD08, variant=0, revision=3, features=_ARMV8_0),
     "cortex-a76": Core(
@@ -97,15 +106,21 @@ def core_of(machine: MachineSpec) -> Core:
     """The description of the machine's core.
 
     Raises:
-        UnsupportedError: we have none for it.
+        UnsupportedError: we have none for it, or QEMU runs no programs of the machine's architecture on it.
     """
     try:
-        return _CORES[machine.cpu]
+        core = _CORES[machine.cpu]
     except KeyError as cause:
         raise UnsupportedError(
             f"the emulators do not know how a {machine.cpu} describes itself",
             hint=f"known: {', '.join(sorted(_CORES))}",
         ) from cause
+    if core.version != architecture_of(machine).version:
+        raise UnsupportedError(
+            f"QEMU runs no {machine.arch} programs on a {machine.cpu}",
+            hint="32-bit systems are played on a cortex-a7, 64-bit ones on newer cores",
+        )
+    return core
 
 
 def device_files(
@@ -152,16 +167,18 @@ def _cpuinfo(machine: MachineSpec, cores: int, serial: str) -> str:
     core = core_of(machine)
     blocks = [
         f"processor\t: {number}\n"
+        f"{_MODEL_NAME if core.version < 8 else ''}"
         "BogoMIPS\t: 108.00\n"
         f"Features\t: {core.features}\n"
         "CPU implementer\t: 0x41\n"
-        "CPU architecture: 8\n"
+        f"CPU architecture: {core.version}\n"
         f"CPU variant\t: {core.variant:#x}\n"
         f"CPU part\t: {core.part:#05x}\n"
         f"CPU revision\t: {core.revision}\n"
         for number in range(cores)
     ]
-    return "\n".join([*blocks, f"Serial\t\t: {serial}\nModel\t\t: {machine.model}\n"])
+    board = _HARDWARE if core.version < 8 else ""
+    return "\n".join([*blocks, f"{board}Serial\t\t: {serial}\nModel\t\t: {machine.model}\n"])
 
 
 def _meminfo(ram_bytes: int) -> str:
@@ -201,8 +218,9 @@ def _sys(machine: MachineSpec, cores: int, serial: str) -> dict[str, str]:
             f"{cpu}/cpufreq/scaling_min_freq": f"{_LOWEST_CLOCK_HZ // 1000}\n",
             f"{cpu}/cpufreq/cpuinfo_max_freq": f"{machine.max_clock_hz // 1000}\n",
             f"{cpu}/cpufreq/cpuinfo_min_freq": f"{_LOWEST_CLOCK_HZ // 1000}\n",
-            f"{cpu}/regs/identification/midr_el1": f"{core_of(machine).midr:#018x}\n",
             f"{cpu}/topology/core_id": f"{number}\n",
             f"{cpu}/topology/physical_package_id": "0\n",
         }
+        if core_of(machine).version >= 8:  # an older kernel does not tell it
+            files[f"{cpu}/regs/identification/midr_el1"] = f"{core_of(machine).midr:#018x}\n"
     return files

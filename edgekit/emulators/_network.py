@@ -70,9 +70,12 @@ def wait_for_banner(port: int, *, alive: Callable[[], bool], log: Path, timeout_
         DeviceError: the device died.
         DeadlineError: it did not speak in time.
     """
-    deadline = time.monotonic() + timeout_s
+    started = time.monotonic()
+    deadline = started + timeout_s
     while time.monotonic() < deadline:
-        speaks = _banner(port).startswith(b"SSH-")
+        # Each call that we give up costs the device a process, so a slow one is given more and more time.
+        patience_s = max(_BANNER_WAIT_S, (time.monotonic() - started) / 3)
+        speaks = _banner(port, patience_s).startswith(b"SSH-")
         if not alive():  # whoever spoke, it was not the device
             raise DeviceError("the emulated device died before SSH answered", hint=f"its console said: {tail(log)}")
         if speaks:
@@ -83,9 +86,9 @@ def wait_for_banner(port: int, *, alive: Callable[[], bool], log: Path, timeout_
     )
 
 
-def _banner(port: int) -> bytes:
+def _banner(port: int, patience_s: float) -> bytes:
     try:
-        with socket.create_connection((_LOOPBACK, port), timeout=_BANNER_WAIT_S) as connection:
+        with socket.create_connection((_LOOPBACK, port), timeout=patience_s) as connection:
             return connection.recv(64)
     except OSError:
         return b""

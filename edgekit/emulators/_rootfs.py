@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit.core.errors import EdgekitError
+from edgekit.emulators._architecture import architecture_of
 from edgekit.emulators._cache import cached
 from edgekit.emulators._commands import run
 from edgekit.emulators._debian import DebianArchive, unpack
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from edgekit.emulators._base import OnText
     from edgekit.emulators._types import MachineSpec
 
@@ -42,7 +42,7 @@ def rootfs_recipe(machine: MachineSpec) -> dict[str, object]:
         "recipe": _RECIPE,
         "suite": machine.debian_suite,
         "arch": machine.arch,
-        "packages": list(_PACKAGES),
+        "packages": list(_packages(machine)),
         # A tree unpacked by a plain user belongs to that user, which the user backend cannot use.
         "owned_by_root": os.geteuid() == 0,
     }
@@ -61,7 +61,7 @@ def rootfs(machine: MachineSpec, *, cache_dir: Path, on_event: OnText) -> Path:
         packages = folder / "packages"
         packages.mkdir()
         archive = debian_archive(machine, cache_dir)
-        downloaded = archive.download(_PACKAGES, into=packages, with_dependencies=True)
+        downloaded = archive.download(_packages(machine), into=packages, with_dependencies=True)
         on_event(f"building the {machine.arch} system: unpacking {len(downloaded)} packages")
         tree = folder / "tree"
         _prepare(tree)
@@ -82,6 +82,10 @@ def debian_archive(machine: MachineSpec, cache_dir: Path) -> DebianArchive:
     return DebianArchive(folder=folder, suite=machine.debian_suite, arch=machine.arch)
 
 
+def _packages(machine: MachineSpec) -> tuple[str, ...]:
+    return (*_PACKAGES, *architecture_of(machine).system_packages)
+
+
 def _prepare(tree: Path) -> None:
     """Merge /usr before anything is unpacked, as Debian does since 12."""
     for name in ("bin", "sbin", "lib"):
@@ -99,6 +103,9 @@ def _finish(tree: Path) -> None:
     (tree / "usr/bin/awk").symlink_to("mawk")
     for name in ("init", "reboot", "poweroff", "halt"):
         (tree / "usr/sbin" / name).symlink_to("../bin/busybox")
+    for library in ("blas/libblas.so.3", "lapack/liblapack.so.3"):  # which update-alternatives would choose for NumPy
+        for path in tree.glob(f"usr/lib/*/{library}"):
+            (path.parents[1] / path.name).symlink_to(library)
 
 
 def _write(path: Path, text: str) -> None:
@@ -110,7 +117,8 @@ def _compile_python(tree: Path) -> None:
     """Compile Python's library; emulated, the first start of every device would spend seconds on it."""
     library = next((tree / "usr/lib").glob("python3.*"), None)
     if library is not None:
-        compile_bytecode(library, python=library.name, tree=tree)
+        for folder in filter(Path.is_dir, (library, tree / "usr/lib/python3/dist-packages")):
+            compile_bytecode(folder, python=library.name, tree=tree)
 
 
 def compile_bytecode(library: Path, *, python: str, tree: Path) -> None:

@@ -33,6 +33,7 @@ class UserLand:
 
 USER_LANDS: Mapping[tuple[str, str], UserLand] = {
     ("bookworm", "arm64"): UserLand(machine="aarch64", bits=64, python="3.11.2", libc=("glibc", "2.36")),
+    ("bookworm", "armhf"): UserLand(machine="armv7l", bits=32, python="3.11.2", libc=("glibc", "2.36")),
 }
 """By Debian's names of release and architecture; the versions are those of its packages python3.11 and libc6."""
 

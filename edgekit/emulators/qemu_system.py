@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, ClassVar
 
-from edgekit.core.errors import EdgekitError
+from edgekit.core.errors import EdgekitError, UnsupportedError
 from edgekit.emulators._base import Emulator, Order, Started
 from edgekit.emulators._disk import as_root, base_image, thin_layer, write_config_disk
 from edgekit.emulators._kernel import kernel
@@ -47,6 +47,8 @@ class SystemModeEmulator(Emulator):
 
     def _start(self, order: Order) -> Started:
         spec = order.machine
+        if spec.arch != "arm64":
+            raise UnsupportedError(f"the system backend plays no {spec.arch} machine", hint="use --backend user")
         tree = rootfs(spec, cache_dir=order.cache_dir, on_event=order.on_event)
         loaded = kernel(spec, tree, cache_dir=order.cache_dir, on_event=order.on_event)
         machine = Machine(spec=spec, kernel=loaded, folder=order.folder, port=order.port)

@@ -1,4 +1,4 @@
-"""Runs each aarch64 program of a Debian root under qemu-user on the host's kernel: up in a second, needs root."""
+"""Runs each Arm program of a Debian root under qemu-user on the host's kernel: up in a second, needs root."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import ClassVar
 
 from edgekit.core.errors import DeviceError, InputError, UnsupportedError
 from edgekit.core.files import write_atomically
+from edgekit.emulators._architecture import architecture_of
 from edgekit.emulators._base import Emulator, Order, Started
-from edgekit.emulators._binfmt import register_aarch64
+from edgekit.emulators._binfmt import register
 from edgekit.emulators._cgroup import limit_memory, release_memory_limit
 from edgekit.emulators._commands import PATH, run
 from edgekit.emulators._counter.layer import COUNTER, counting_layer
@@ -33,14 +34,14 @@ _UNMOUNTABLE = frozenset(":,\\")
 
 
 class UserModeEmulator(Emulator):
-    """One device is a set of namespaces, an overlay over the shared tree, and an aarch64 sshd.
+    """One device is a set of namespaces, an overlay over the shared tree, and an Arm sshd.
 
     Its disk is a tmpfs mounted on the host, so it outlives the device's processes: `kill` and `power_on` keep it. What
     such a power cut cannot show is the loss of unsynced data; the system backend shows that.
     """
 
     backend: ClassVar[str] = "user"
-    summary: ClassVar[str] = "aarch64 programs under qemu-user in a Debian root of their own, on the host's kernel"
+    summary: ClassVar[str] = "Arm programs under qemu-user in a Debian root of their own, on the host's kernel"
     preinstalls: ClassVar[bool] = True
 
     def missing(self) -> list[Missing]:
@@ -52,7 +53,7 @@ class UserModeEmulator(Emulator):
 
     def _start(self, order: Order) -> Started:
         core_of(order.machine)
-        register_aarch64(order.on_event)
+        register(architecture_of(order.machine).qemu, order.on_event)
         layers = [rootfs(order.machine, cache_dir=order.cache_dir, on_event=order.on_event)]
         if order.machine.wheels:
             layers.insert(0, layer_of_wheels(order.machine, cache_dir=order.cache_dir, on_event=order.on_event))
@@ -79,7 +80,8 @@ class UserModeEmulator(Emulator):
 def _add_counter(layers: list[Path], order: Order) -> str | None:
     """Add the layer that counts instructions; where it cannot be made, why not."""
     try:
-        layers.append(counting_layer(cache_dir=order.cache_dir, on_event=order.on_event))
+        qemu = architecture_of(order.machine).qemu
+        layers.append(counting_layer(qemu=qemu, cache_dir=order.cache_dir, on_event=order.on_event))
     except (UnsupportedError, DeviceError) as reason:
         return f"{reason.message} ({reason.hint})"
     return None

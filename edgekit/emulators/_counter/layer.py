@@ -26,7 +26,6 @@ COUNTER = "/usr/lib/edgekit-counter/count"
 _RECIPE = 1
 """Raise when the steps below change, so that layers of older versions are not reused."""
 
-_QEMU = "qemu-aarch64"
 _PACKAGE = "qemu-user"
 _SOURCE = Path(__file__).with_name("count.c")
 _FLAGS = ("-O2", "-std=c11", "-shared", "-fPIC", "-fvisibility=hidden")
@@ -41,8 +40,13 @@ exec "$at/{loader}" --library-path "$at" "$at/{qemu}" -plugin "$at/count.so" "$@
 """
 
 
-def counting_layer(*, cache_dir: Path, on_event: OnText) -> Path:
+def counting_layer(*, qemu: str = "qemu-aarch64", cache_dir: Path, on_event: OnText) -> Path:
     """The layer, built now if it is not in the cache.
+
+    Args:
+        qemu: the emulator of the device's programs that loads plugins.
+        cache_dir: root of the cache.
+        on_event: hears of a build.
 
     Raises:
         UnsupportedError: this computer has no qemu-user with plugins, or no C compiler.
@@ -52,33 +56,33 @@ def counting_layer(*, cache_dir: Path, on_event: OnText) -> Path:
     compiler = host_compiler()
     if compiler is None:
         raise UnsupportedError("there is no C compiler", hint="sudo apt-get install gcc libc6-dev")
-    found = shutil.which(_QEMU, path=PATH)
+    found = shutil.which(qemu, path=PATH)
     if found is None:
         raise UnsupportedError(
-            f"{_QEMU} is missing",
+            f"{qemu} is missing",
             hint=f"sudo apt-get install --no-install-recommends {_PACKAGE}, then bring it up again",
         )
-    qemu = Path(found).resolve()
+    program = Path(found).resolve()
     folder_on_device, script = COUNTER.lstrip("/").rsplit("/", 1)
 
     def build(folder: Path) -> None:
         on_event("building the counter of instructions")
         home = folder / "tree" / folder_on_device
         home.mkdir(parents=True)
-        libraries = _libraries(qemu)
+        libraries = _libraries(program)
         loader = next(path.name for path in libraries if path.name.startswith("ld-linux"))
-        for path in (qemu, *libraries):
+        for path in (program, *libraries):
             shutil.copyfile(path, home / path.name)
         env = {f"ZIG_{kind}_CACHE_DIR": str(folder / "zig") for kind in ("GLOBAL", "LOCAL")}
         run([*compiler, *_FLAGS, "-o", home / "count.so", _SOURCE], timeout_s=_TIMEOUT_S, env=env, error=DeviceError)
         shutil.rmtree(folder / "zig", ignore_errors=True)
-        (home / script).write_text(_SCRIPT.format(loader=loader, qemu=qemu.name), encoding="ascii")
+        (home / script).write_text(_SCRIPT.format(loader=loader, qemu=program.name), encoding="ascii")
         for made in (folder / "tree").rglob("*"):
             made.chmod(0o755)  # whatever our umask is
 
     recipe = {
         "recipe": _RECIPE,
-        "qemu": sha256_file(qemu),
+        "qemu": sha256_file(program),
         "plugin": sha256_bytes(_SOURCE.read_bytes() + " ".join((*compiler, *_FLAGS)).encode()),
     }
     return cached(cache_dir, "counter", recipe, build, must_hold=(f"tree{COUNTER}",)) / "tree"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.core.errors import UnsupportedError
-from edgekit.emulators import MachineSpec
+from edgekit.emulators import MachineSpec, debian_name
 from edgekit.emulators._device_files import FACADE, DeviceFile, core_of, device_files
 from edgekit.emulators._identity import Identity, make_identity
 
@@ -64,3 +64,33 @@ def test_unknown_core_is_refused_with_those_that_are_known(machine: MachineSpec,
         device_files(replace(machine, cpu="z80"), name="x", identity=identity, cores=1)
 
     assert "cortex-a72" in str(error.value.hint)
+
+
+@pytest.fixture
+def old(machine: MachineSpec) -> MachineSpec:
+    """A machine with a 32-bit system."""
+    return replace(machine, cpu="cortex-a7", arch="armhf")
+
+
+def test_32_bit_core_describes_itself_as_a_32_bit_kernel_does(old: MachineSpec, identity: Identity) -> None:
+    files = {file.path: file.data.decode() for file in device_files(old, name="x", identity=identity, cores=2)}
+
+    text = files[f"{FACADE}/proc/cpuinfo"]
+    assert text.count("model name\t: ARMv7 Processor rev 5 (v7l)") == 2
+    assert "CPU architecture: 7" in text
+    assert "CPU part\t: 0xc07" in text
+    assert "neon" in text
+    assert not any("midr_el1" in path for path in files)
+    assert core_of(old).midr == 0x410FC075  # Arm DDI 0464, r0p5
+
+
+def test_core_that_the_32_bit_qemu_lacks_is_refused(old: MachineSpec) -> None:
+    with pytest.raises(UnsupportedError, match="runs no armhf programs on a cortex-a72"):
+        core_of(replace(old, cpu="cortex-a72"))
+
+
+def test_architecture_that_nobody_plays_is_refused_with_those_that_are(machine: MachineSpec) -> None:
+    with pytest.raises(UnsupportedError, match="riscv64") as error:
+        core_of(replace(machine, arch=debian_name("riscv64")))
+
+    assert "arm64, armhf" in str(error.value.hint)
