@@ -36,7 +36,11 @@ class DeviceEntry:
         trust: where the host keys come from.
         identity_file: private key for this device; None means $EDGEKIT_KEY, then ~/.ssh/id_ed25519.
         labels: for `--label`, sorted.
+        groups: for `--group`, sorted.
+        signing_key: name of the key that signs releases for it; None for a device that takes unsigned ones.
+        unsigned: whoever reaches it may have it run unsigned releases; somebody said that this is right.
         emulator: name of the emulator that brings the device up; None for a real one.
+        bytes_per_s: most bytes to send to it a second; None is as many as the link takes.
     """
 
     name: str
@@ -46,7 +50,11 @@ class DeviceEntry:
     trust: Provenance = Provenance.KNOWN_HOSTS
     identity_file: Path | None = None
     labels: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    signing_key: str | None = None
+    unsigned: bool = False
     emulator: str | None = None
+    bytes_per_s: int | None = None
 
     @property
     def is_emulated(self) -> bool:

@@ -100,6 +100,8 @@ def require_readable(path: Path, *, what: str, folder_allowed: bool = False) -> 
         if isinstance(cause, FileNotFoundError) and not is_link:
             reason = "does not exist"
         raise InputError(f"the {what} {path} {reason}", hint="check the path") from cause
+    except ValueError as cause:
+        raise InputError(f"the {what} {str(path)!a} has no name that a file can have", hint="check the path") from cause
     if stat.S_ISDIR(kind) and not folder_allowed:
         raise InputError(f"the {what} {path} is a folder", hint="give a file")
     if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):

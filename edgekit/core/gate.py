@@ -21,6 +21,9 @@ class Kind(StrEnum):
 INCONCLUSIVE, NOISY = "inconclusive", "noisy"
 """Rules that add findings; the others choose among them."""
 
+DEVICE = "device"
+"""The check of a device that could not be asked; no rule leaves it out."""
+
 METRICS = (
     "latency_ns", "instructions", "ram_bytes", "flash_bytes", "accuracy", "latency_p90_ns", "accuracy_drop",
     "metric_drop",

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _SMALL_SCALE = 1 / 64
 _WIDE_RANGE = 16.0
+_ABSURD = 1e6
+"""No model is trained on values beyond this; what is that large came of a wrong mean, std or scale."""
 
 
 class Layout(StrEnum):
@@ -114,6 +116,23 @@ class Preprocessing:
                 return f'{span} and nothing scales them: right only if the model does; else set scale = "1/255"'
             if self.scale == 1 and self.mean and max(abs(value) for value in self.mean) <= 1:
                 return f'{span}, yet mean {list(self.mean)} is that of values in 0..1: scale = "1/255" is missing'
+        return None
+
+    def absurdity(self, raw: NDArray[Any], ready: NDArray[Any]) -> str | None:
+        """A sentence on why what this rule made cannot be what a model was trained with, or None.
+
+        Args:
+            raw: samples as they are stored.
+            ready: the same after `apply`, all finite.
+        """
+        if not self.changes_values or not ready.size or ready.dtype.kind != "f":
+            return None
+        low, high = float(ready.min()), float(ready.max())
+        largest = max(abs(low), abs(high))
+        if largest > _ABSURD and largest > max(abs(float(raw.min())), abs(float(raw.max()))):
+            return f"preprocessing makes values from {low:g} to {high:g} of them: check scale, offset, mean and std"
+        if low == high and raw.min() != raw.max():
+            return f"preprocessing makes {low:g} of every value: check scale, offset, mean and std"
         return None
 
     def _per_channel(self, values: tuple[float, ...], shape: tuple[int, ...], what: str) -> NDArray[np.float32]:

@@ -33,21 +33,6 @@ class Interval:
     high: float
 
 
-def percentile(samples: Sequence[int] | Sequence[float], percent: float) -> float | None:
-    """The percentile by linear interpolation, or None when there are too few samples to speak of it.
-
-    Args:
-        samples: values, any order.
-        percent: one of the keys of `PERCENTILE_MINIMUM`.
-
-    Raises:
-        KeyError: a percentile whose minimum is not in the table.
-    """
-    if len(samples) < PERCENTILE_MINIMUM[percent]:
-        return None
-    return float(np.percentile(np.asarray(samples, dtype=np.float64), percent))
-
-
 def early_stopping_percentile(samples: Sequence[int] | Sequence[float], percent: float) -> float | None:
     """The value that the true percentile is not above, at 99 % confidence: MLPerf LoadGen's early-stopping estimate.
 

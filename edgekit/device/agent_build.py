@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 _PACKAGES = ("device_agents", "device_agents/linux", "device_agents/linux/runners", "device_agents/mcu")
-_NOT_SHIPPED = frozenset({"device_agents/linux/bootstrap.py"})
+_NOT_SHIPPED = frozenset({"device_agents/linux/bootstrap.py", "device_agents/linux/installer.py"})
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _LEVEL = 9
 
@@ -44,6 +44,12 @@ def agent_digest() -> str:
 def bootstrap_source() -> str:
     """The constant program for `python3 -I -c`, which takes the agent from stdin if the device does not have it."""
     return (_root() / "linux" / "bootstrap.py").read_text(encoding="utf-8")
+
+
+@functools.cache
+def installer_source() -> str:
+    """The constant program for `python3 -I -c` that `device/harden.py` gives its orders to."""
+    return (_root() / "linux" / "installer.py").read_text(encoding="utf-8")
 
 
 def _sources() -> Iterator[tuple[str, bytes]]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -12,37 +11,32 @@ from typing import Any, Self
 
 from numpy.typing import NDArray
 
-from device_agents.linux import protocol
-from edgekit.core.digest import sha256_bytes, sha256_file
 from edgekit.core.errors import ProtocolError
-from edgekit.core.events import Event, OnEvent, ignore
-from edgekit.core.files import require_readable
+from edgekit.core.events import OnEvent, ignore
+from edgekit.device import staging
+from edgekit.device.control import ReleaseVerbs
+from edgekit.device.deadlines import child_s, measure_s
 from edgekit.device.fields import Fields
 from edgekit.device.measured import MeasureRequest, MeasureResult
+from edgekit.device.progress import listener
 from edgekit.device.replies import (
-    Activation,
     ChildFacts,
-    Collection,
     EvaluateResult,
     Hello,
     InferResult,
     OutputTensor,
     ProbeResult,
-    Rollback,
-    Status,
     tensor,
 )
+from edgekit.device.sealing import Seal
 from edgekit.device.session import Reply, Session
+from edgekit.device.staging import Base
 from edgekit.device.tensors import TensorRef, encode
-from edgekit.device.upload import StageResult, Upload, deflate_gains
-
-MIN_UPLOAD_BYTES_PER_S = 16 * 1024
-"""A slower link than this is taken for a dead one."""
+from edgekit.device.upload import StageResult
 
 OUTPUT_LIMIT_BYTES = 1024 * 1024 * 1024
 """Most bytes of outputs that one answer may have, unless the caller allows more."""
 
-_SLACK_S = 120.0
 _CLOCK_ERROR = 1e-3
 """A device's raw clock may run so much faster than ours: twice what NTP corrects at most (500 ppm, RFC 5905)."""
 
@@ -94,18 +88,30 @@ class RunOptions:
         return named if self.tensors else {key: value for key, value in named.items() if key != "tensors"}
 
 
-class DeviceClient:
+class DeviceClient(ReleaseVerbs):
     """One connected device. Use it as a context manager.
 
     Args:
         session: not opened yet; the client owns it.
+        on_hello: hears what the agent says of itself, and ends the connection by an error.
+        seal: signs what is activated; None for a device that takes unsigned releases.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(
+        self, session: Session, *, on_hello: Callable[[Hello], None] | None = None, seal: Seal | None = None
+    ) -> None:
         self._session = session
+        self._on_hello = on_hello
+        self._seal = seal
 
     def __enter__(self) -> Self:
         self._session.open()
+        try:
+            if self._on_hello is not None:
+                self._on_hello(self._session.hello)
+        except BaseException:
+            self._session.close()
+            raise
         return self
 
     def __exit__(
@@ -122,13 +128,10 @@ class DeviceClient:
         """What the agent said of itself when the connection opened."""
         return self._session.hello
 
-    def status(self, *, manifest: str | None = None) -> Status:
-        """What is on the device now.
-
-        Args:
-            manifest: "active" asks for the text of the active release's manifest too.
-        """
-        return Status.parse(Fields(self._session.request("status", {"manifest": manifest}).result, "status"))
+    @property
+    def takes_deltas(self) -> bool:
+        """Whether a `base` for `stage` is worth looking for."""
+        return staging.takes_deltas(self._session)
 
     def stage(
         self,
@@ -136,50 +139,32 @@ class DeviceClient:
         *,
         sha256: str | None = None,
         size_bytes: int | None = None,
+        base: Base | None = None,
         on_event: OnEvent = ignore,
     ) -> StageResult:
         """Put a blob on the device, unless it is there; an upload that was cut off is resumed.
 
-        It travels compressed where the device is a remote one, its agent can decode it, and it gets smaller.
+        It travels compressed, or as what differs from the base, where the device is a remote one, its agent can decode
+        it, and it gets smaller.
 
         Args:
             source: a file or its bytes.
             sha256: of the content, when the caller knows it.
             size_bytes: of the content, when the caller knows it.
+            base: a blob that the device has; without it there, the file travels without it.
             on_event: hears how many bytes of the blob are on the device.
 
         Raises:
             VerificationError: the file changed meanwhile.
             StorageError: the device has no space.
         """
-        if isinstance(source, Path):
-            require_readable(source, what="file to upload")
-            with source.open("rb") as file:
-                digest = sha256 or sha256_file(source)
-                return self._stage(file, digest, source.stat().st_size if size_bytes is None else size_bytes, on_event)
-        return self._stage(io.BytesIO(source), sha256 or sha256_bytes(source), len(source), on_event)
-
-    def _stage(self, source: Any, sha256: str, size_bytes: int, on_event: OnEvent) -> StageResult:
-        params: dict[str, object] = {"sha256": sha256, "size": size_bytes}
-        encoding = None
-        known = self._session.is_remote and protocol.DEFLATE in self.hello.encodings
-        if known and deflate_gains(source, size_bytes):
-            params["encoding"] = encoding = protocol.DEFLATE
-        reply = self._session.request(
-            "stage",
-            params,
-            upload=Upload(source=source, size_bytes=size_bytes, encoding=encoding),
-            on_event=_progress("upload", on_event),
-            deadline_s=size_bytes / MIN_UPLOAD_BYTES_PER_S + _SLACK_S,
-        )
-        fields = Fields(reply.result, "stage")
-        if fields.digest("sha256") != sha256:
-            raise ProtocolError(f"asked to store {sha256}, the agent stored something else", hint="try again")
-        return StageResult(
+        return staging.stage(
+            self._session,
+            source,
             sha256=sha256,
-            sent_bytes=fields.integer("sent"),
-            transferred_bytes=reply.uploaded_bytes,
-            already=fields.boolean("already"),
+            size_bytes=size_bytes,
+            base=base,
+            on_event=listener("upload", on_event),
         )
 
     def stage_tensor(self, array: NDArray[Any], *, on_event: OnEvent = ignore) -> TensorRef:
@@ -193,33 +178,6 @@ class DeviceClient:
         self.stage(data, sha256=reference.blob, on_event=on_event)
         return reference
 
-    def activate(self, manifest: str, *, expect: str | None = None, on_event: OnEvent = ignore) -> Activation:
-        """Make a staged release the active one (or unpack a runtime); old or new, never in between.
-
-        Args:
-            manifest: its canonical text.
-            expect: refuse unless this manifest is active now; None means any.
-            on_event: hears of the phases.
-
-        Raises:
-            VerificationError: a blob or the golden run is not what the manifest says; the old release stays.
-            RolledBackError: the health check failed after the switch; the old release is active again.
-            LockedError: someone else is at it.
-        """
-        reply = self._session.request(
-            "activate", {"manifest": manifest, "expect": expect}, on_event=_progress("activate", on_event)
-        )
-        return Activation.parse(Fields(reply.result, "activate"))
-
-    def rollback(self, to: str | None = None) -> Rollback:
-        """Make an earlier release the active one.
-
-        Args:
-            to: digest of its manifest; None means the previous one.
-        """
-        fields = Fields(self._session.request("rollback", {"to": to}).result, "rollback")
-        return Rollback(active=fields.optional_digest("active"), previous=fields.optional_digest("previous"))
-
     def probe(self, runtimes: Sequence[str] | None = None, *, on_event: OnEvent = ignore) -> ProbeResult:
         """Find out which runtimes really work there, each in a child process.
 
@@ -228,7 +186,7 @@ class DeviceClient:
             on_event: hears that the agent is busy.
         """
         names = None if runtimes is None else list(runtimes)
-        reply = self._session.request("probe", {"runtimes": names}, on_event=_progress("probe", on_event))
+        reply = self._session.request("probe", {"runtimes": names}, on_event=listener("probe", on_event))
         return ProbeResult.parse(Fields(reply.result, "probe"))
 
     def infer(
@@ -303,7 +261,8 @@ class DeviceClient:
         """
         params = self._params(self._staged(inputs, on_event), artifact, options) | request.as_json()
         started = time.monotonic_ns()
-        reply = self._session.request("measure", params, on_event=_progress("measure", on_event))
+        limit_s = measure_s((options or RunOptions()).timeout_s, request.processes + request.memory)
+        reply = self._session.request("measure", params, on_event=listener("measure", on_event), deadline_s=limit_s)
         wall_ns = time.monotonic_ns() - started
         result = MeasureResult.parse(Fields(reply.result, "measure"))
         claimed_ns = sum(run.total_ns for run in result.runs)
@@ -313,16 +272,6 @@ class DeviceClient:
                 hint="its clock is wrong, or it is not honest; do not trust its numbers",
             )
         return result
-
-    def collect(self, *, keep: int = 3, data: bool = False) -> Collection:
-        """Remove releases that are neither active nor previous.
-
-        Args:
-            keep: this many of the latest stay in any case.
-            data: remove every blob that no release needs, staged data sets and cut uploads too.
-        """
-        fields = Fields(self._session.request("collect", {"keep": keep, "data": data}).result, "collect")
-        return Collection(removed=fields.digests("removed"), freed_bytes=fields.integer("freed_bytes"))
 
     def _run(
         self,
@@ -337,8 +286,9 @@ class DeviceClient:
         return self._session.request(
             verb,
             self._params(staged, artifact, options),
-            on_event=_progress(verb, on_event),
+            on_event=listener(verb, on_event),
             payload_limit_bytes=output_limit_bytes,
+            deadline_s=child_s((options or RunOptions()).timeout_s),
         )
 
     def _staged(self, inputs: Sequence[NDArray[Any] | TensorRef], on_event: OnEvent) -> list[TensorRef]:
@@ -369,18 +319,3 @@ def _outputs(reply: Reply, fields: Fields) -> tuple[OutputTensor, ...]:
 
 def _kernels(fields: Fields) -> str | None:
     return fields.text("kernels") if fields.has("kernels") else None
-
-
-def _progress(phase: str, on_event: OnEvent) -> Any:
-    """A listener that turns the agent's progress events and warnings into ours."""
-
-    def listen(message: Mapping[str, Any]) -> None:
-        if message.get("event") == "warning":
-            on_event(Event(phase="warning", message=str(message.get("message"))))
-        if message.get("event") != "progress":
-            return
-        name, done, total = message.get("phase"), message.get("done"), message.get("total")
-        if isinstance(name, str) and type(done) is int and (total is None or type(total) is int):
-            on_event(Event(phase=name or phase, message=name or phase, done=done, total=total))
-
-    return listen

@@ -18,7 +18,18 @@ from edgekit.transports import Endpoint, HostKey, printable
 SCHEMA = 1
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-_KEYS = ("url", "target", "host_keys", "trust", "identity_file", "labels", "emulator")
+_KEYS = (
+    "url",
+    "target",
+    "host_keys",
+    "trust",
+    "identity_file",
+    "labels",
+    "groups",
+    "signing_key",
+    "unsigned",
+    "emulator",
+)
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 
 
@@ -87,23 +98,26 @@ def dump(entries: Iterable[DeviceEntry]) -> str:
     lines = [f"schema = {SCHEMA}"]
     for entry in sorted(entries, key=lambda entry: entry.name):
         lines += ["", f"[devices.{_quoted(entry.name)}]"]
-        values: dict[str, str | tuple[str, ...] | None] = {
+        values: dict[str, str | bool | tuple[str, ...] | None] = {
             "url": entry.url,
             "target": entry.target,
             "host_keys": entry.host_keys,
             "trust": str(entry.trust),
             "identity_file": None if entry.identity_file is None else str(entry.identity_file),
             "labels": entry.labels,
+            "groups": entry.groups,
+            "signing_key": entry.signing_key,
+            "unsigned": entry.unsigned or None,
             "emulator": entry.emulator,
         }
         lines += [f"{key} = {_value(value)}" for key, value in values.items() if value not in (None, ())]
     return "\n".join(lines) + "\n"
 
 
-def _value(value: str | tuple[str, ...] | None) -> str:
+def _value(value: str | bool | tuple[str, ...] | None) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(map(_quoted, value))}]"
-    return _quoted(value or "")
+    return "true" if value is True else _quoted(value or "")
 
 
 def _quoted(text: str) -> str:
@@ -156,6 +170,11 @@ class _Reader:
                 labels=tuple(
                     sorted({self._checked_word(name, "labels", x) for x in self._texts(name, table, "labels")})
                 ),
+                groups=tuple(
+                    sorted({self._checked_word(name, "groups", x) for x in self._texts(name, table, "groups")})
+                ),
+                signing_key=self._word(name, table, "signing_key"),
+                unsigned=self._flag(name, table, "unsigned"),
                 emulator=self._word(name, table, "emulator"),
             )
         except EdgekitError as cause:
@@ -175,6 +194,12 @@ class _Reader:
         value = table.get(key)
         if value is not None and (not isinstance(value, str) or not value or not value.isprintable()):
             self._wrong(name, key, f"is {printable(repr(value), limit=80)}, not a text", f'write {key} = "..."')
+        return value
+
+    def _flag(self, name: str, table: Mapping[str, Any], key: str) -> bool:
+        value = table.get(key, False)
+        if not isinstance(value, bool):
+            self._wrong(name, key, f"is {printable(repr(value), limit=80)}, not true or false", f"write {key} = true")
         return value
 
     def _word(self, name: str, table: Mapping[str, Any], key: str) -> str | None:

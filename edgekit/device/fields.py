@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -93,7 +93,7 @@ class Fields:
     def number(self, key: str, *, minimum: float = 0.0) -> float:
         """A finite number."""
         value = self._get(key)
-        if type(value) not in (int, float) or not math.isfinite(value) or value < minimum:
+        if type(value) not in (int, float) or not minimum <= value <= sys.float_info.max:  # NaN is not, nor 10**400
             raise self._wrong(f"a number of at least {minimum:g}", value, key)
         return float(value)
 

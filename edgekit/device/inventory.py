@@ -93,21 +93,35 @@ class Inventory:
             hint=did_you_mean(name, [*entries, LOCAL.name]) or f"edgekit devices add {name} ssh://pi@raspberrypi.local",
         )
 
-    def select(self, names: Iterable[str] = (), *, labels: Iterable[str] = ()) -> list[DeviceEntry]:
-        """Devices by name or with all of the labels.
+    def select(
+        self, names: Iterable[str] = (), *, labels: Iterable[str] = (), groups: Iterable[str] = ()
+    ) -> list[DeviceEntry]:
+        """Devices by name, in one of the groups, and with all of the labels.
 
         Raises:
-            ConfigurationError: none is left, a name is unknown or given twice.
+            ConfigurationError: none is left, a group or a name is unknown, or a name is given twice.
         """
-        names, labels = list(names), set(labels)
+        names, labels, groups = list(names), set(labels), set(groups)
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ConfigurationError(f"the device {twice[0]!r} is named twice", hint="name each device once")
         chosen = [self.get(name) for name in names] if names else list(self.entries().values())
         chosen = [entry for entry in chosen if labels <= set(entry.labels)]
+        if groups:
+            self._check_groups(groups)
+            chosen = [entry for entry in chosen if groups & set(entry.groups)]
         if not chosen:
             asked = f" with the labels {', '.join(sorted(labels))}" if labels else ""
             raise ConfigurationError(f"there is no device{asked} in {self.path}", hint="edgekit devices list")
         return chosen
+
+    def _check_groups(self, groups: Iterable[str]) -> None:
+        known = sorted({group for entry in self.entries().values() for group in entry.groups})
+        for group in sorted(groups):
+            if group not in known:
+                raise ConfigurationError(
+                    f"no device in {self.path} is in the group '{printable(group, limit=80)}'",
+                    hint=did_you_mean(group, known) or f"the groups are {', '.join(known) or 'none'}",
+                )
 
     def add(self, entry: DeviceEntry) -> None:
         """Add a device.
@@ -133,6 +147,19 @@ class Inventory:
             ConfigurationError: there is no such device.
         """
         return self._known(self.entries(), name)
+
+    def change(self, entry: DeviceEntry) -> None:
+        """Put an entry in the place of the one of its name.
+
+        Raises:
+            ConfigurationError: there is none, or a field is malformed.
+        """
+        entry = checked_entry(entry)
+
+        def change(entries: dict[str, DeviceEntry]) -> None:
+            entries[self._known(entries, entry.name).name] = entry
+
+        self._change(change)
 
     def remove(self, name: str) -> DeviceEntry:
         """Forget a device; returns what was known of it.

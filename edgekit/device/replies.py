@@ -15,6 +15,7 @@ from edgekit.core.errors import ProtocolError
 from edgekit.core.measurement import Conditions
 from edgekit.device.conditions import conditions_of
 from edgekit.device.fields import Fields
+from edgekit.device.trust_facts import TrustFacts
 from edgekit.transports import printable
 
 _CHILD_EXITS = frozenset({"ok", "signal", "oom", "timeout", "error"})
@@ -36,6 +37,8 @@ class Hello:
         libc: name and version, e.g. ("glibc", "2.36").
         boot_id, machine_id: change with a reboot, and never.
         encodings: how an upload may travel, other than plain; older agents name none.
+        uid: whose rights the agent has, 0 is root; older agents do not tell.
+        confined: our key reaches nothing but this agent, which takes no programs.
     """
 
     protocol: int
@@ -50,6 +53,8 @@ class Hello:
     hostname: str
     pid: int
     encodings: tuple[str, ...]
+    uid: int | None = None
+    confined: bool = False
 
     @classmethod
     def parse(cls, fields: Fields) -> Hello:
@@ -74,6 +79,8 @@ class Hello:
             hostname=fields.text("hostname"),
             pid=fields.integer("pid"),
             encodings=fields.texts("encodings") if fields.has("encodings") else (),
+            uid=fields.integer("uid") if fields.has("uid") else None,
+            confined=fields.boolean("confined") if fields.has("confined") else False,
         )
 
 
@@ -95,6 +102,7 @@ class RuntimeFacts:
         formats: artifact formats that it loads.
         delegates: accelerated back ends.
         reason: why it does not work, empty if it does.
+        network: why its processes can reach the network, empty if they cannot; older agents do not tell.
     """
 
     ok: bool
@@ -102,6 +110,7 @@ class RuntimeFacts:
     formats: tuple[str, ...]
     delegates: tuple[str, ...]
     reason: str
+    network: str = "not told"
 
     @classmethod
     def parse(cls, fields: Fields) -> RuntimeFacts:
@@ -113,11 +122,40 @@ class RuntimeFacts:
             formats=fields.texts("formats"),
             delegates=fields.texts("delegates"),
             reason=fields.text("reason") if fields.has("reason") else "",
+            network=fields.text("network") if fields.has("network") else "not told",
         )
 
 
 def _runtimes(fields: Fields) -> dict[str, RuntimeFacts]:
     return {printable(name, limit=100): RuntimeFacts.parse(fields.fields(name)) for name in fields.names()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """A device that one host has for itself.
+
+    Attributes:
+        owner: for people.
+        token: rises with each lease; a request under an older one is refused.
+        expires_s: seconds that it still holds.
+    """
+
+    owner: str
+    token: int
+    expires_s: float
+
+    @classmethod
+    def parse(cls, fields: Fields, *, owner: str | None = None) -> Lease:
+        """Read a lease; the answer to the verb `lease` does not repeat the owner."""
+        return cls(
+            owner=fields.text("owner") if owner is None else owner,
+            token=fields.integer("token"),
+            expires_s=fields.number("expires_s"),
+        )
+
+
+def _confirm_left_s(fields: Fields) -> float | None:
+    return fields.number("confirm_left_s") if fields.has("confirm_left_s") else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +172,10 @@ class Status:
         counter: the rollback floor.
         failed: releases that were refused or rolled back, and why.
         bundles: installed runtimes, newest first.
+        confirm_left_s: seconds until the active release is taken back unless it is confirmed; None when it stays.
+        pinned: releases that no clean-up removes.
+        lease: who has the device for themselves.
+        trust: whom it believes; None for one that takes unsigned releases, and for an older agent.
     """
 
     active: str | None
@@ -152,11 +194,16 @@ class Status:
     counter: int
     failed: Mapping[str, str]
     bundles: tuple[str, ...]
+    confirm_left_s: float | None = None
+    pinned: tuple[str, ...] = ()
+    lease: Lease | None = None
+    trust: TrustFacts | None = None
 
     @classmethod
     def parse(cls, fields: Fields) -> Status:
         """Read the answer to `status`."""
         lock, failed = fields.optional_fields("locked_by"), fields.fields("failed")
+        trusted = fields.optional_fields("trust") if fields.has("trust") else None
         return cls(
             active=fields.optional_digest("active"),
             previous=fields.optional_digest("previous"),
@@ -174,6 +221,10 @@ class Status:
             counter=fields.integer("counter"),
             failed={printable(digest, limit=64): failed.text(digest) for digest in failed.names()},
             bundles=fields.digests("bundles"),
+            confirm_left_s=_confirm_left_s(fields),
+            pinned=fields.digests("pinned") if fields.has("pinned") else (),
+            trust=None if trusted is None else TrustFacts.parse(trusted),
+            lease=Lease.parse(fields.fields("lease")) if fields.has("lease") else None,
         )
 
 
@@ -192,6 +243,7 @@ class Activation:
     Attributes:
         unchanged: the release was active already.
         seconds: device time.
+        confirm_left_s: seconds until it is taken back unless it is confirmed; None when it stays.
     """
 
     active: str | None
@@ -199,6 +251,7 @@ class Activation:
     unchanged: bool
     seconds: float
     golden: Golden | None
+    confirm_left_s: float | None = None
 
     @classmethod
     def parse(cls, fields: Fields) -> Activation:
@@ -210,6 +263,7 @@ class Activation:
             unchanged=fields.boolean("unchanged"),
             seconds=fields.number("seconds"),
             golden=Golden(max_abs_error=raw.number("max_abs_error"), cases=raw.integer("cases")) if raw else None,
+            confirm_left_s=_confirm_left_s(fields),
         )
 
 

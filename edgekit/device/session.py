@@ -17,24 +17,33 @@ from edgekit.core.errors import (
     EdgekitError,
     ProtocolError,
     StorageError,
+    TrustError,
     UnsupportedError,
     from_json,
 )
 from edgekit.device.agent_build import agent_digest, bootstrap_source, build_agent
+from edgekit.device.deadlines import MIN_BYTES_PER_S, verb_s
 from edgekit.device.fields import Fields, safe
+from edgekit.device.rate import RateLimit
 from edgekit.device.replies import Hello
-from edgekit.device.upload import Upload, deflated
+from edgekit.device.upload import Upload
 from edgekit.device.wire import Wire
 from edgekit.transports import Transport, printable
-
-FRAME_BYTES = 256 * 1024
-"""Bytes in a frame that we send: big enough to cost nothing, small enough that a slow link shows progress."""
 
 MAX_PAYLOADS = 1024
 _HAVE, _NEED = b"EDGEKIT-BOOT/1 have\n", b"EDGEKIT-BOOT/1 need\n"
 
-_BOOT_REFUSALS: Mapping[object, type[EdgekitError]] = {65: ProtocolError, 74: StorageError, 78: UnsupportedError}
-"""Exit statuses of the bootstrap (after sysexits.h): wrong data, I/O error, a machine that does not qualify."""
+_BOOT_REFUSALS: Mapping[object, type[EdgekitError]] = {
+    65: ProtocolError,
+    74: StorageError,
+    77: TrustError,
+    78: UnsupportedError,
+}
+"""Exit statuses of the bootstrap (after sysexits.h): wrong data, I/O error, no permission, an unqualified machine."""
+
+_BOOT_HINTS: Mapping[object, str] = {
+    77: "install this edgekit's agent there, with a key that has a shell: edgekit devices harden NAME --login KEY",
+}
 
 OnAgentEvent = Callable[[Mapping[str, Any]], None]
 """Called with each event of the agent; its strings are safe to print."""
@@ -90,18 +99,24 @@ class Session:
     Args:
         transport: not opened yet; the session owns it from now on.
         agent: what to start there; None means this edgekit's agent.
+        rate: most bytes to send a second; None is as many as the link takes.
 
     Attributes:
         hello: what the agent said of itself, set by `open`.
+        token: of the lease that requests go under; None without one.
     """
 
     hello: Hello
 
-    def __init__(self, transport: Transport, *, agent: AgentProgram | None = None) -> None:
+    def __init__(
+        self, transport: Transport, *, agent: AgentProgram | None = None, rate: RateLimit | None = None
+    ) -> None:
         self._transport = transport
         self._agent = agent or AgentProgram.current()
+        self._rate = rate
         self._wire: Wire | None = None
         self._last_id = 0
+        self.token: int | None = None
 
     @property
     def endpoint(self) -> str:
@@ -125,7 +140,8 @@ class Session:
         try:
             self._transport.open()
             channel = self._transport.start(self._agent.bootstrap)
-            self._wire = Wire(channel, self._transport.endpoint, self._transport.limits.idle_s)
+            limits = self._transport.limits
+            self._wire = Wire(channel, self._transport.endpoint, limits.idle_s, start_s=limits.start_s, rate=self._rate)
             self._bootstrap(self._wire)
             self.hello = Hello.parse(Fields(self.request("hello", {"protocol": [protocol.PROTOCOL]}).result, "hello"))
         except BaseException:
@@ -143,7 +159,8 @@ class Session:
             refusal = _BOOT_REFUSALS.get(error.details.get("exit_status"))
             if refusal is None:
                 raise
-            raise refusal(error.message, hint=error.hint, **error.details) from error
+            hint = _BOOT_HINTS.get(error.details.get("exit_status"), error.hint)
+            raise refusal(error.message, hint=hint, **error.details) from error
 
     def request(
         self,
@@ -163,7 +180,7 @@ class Session:
             on_event: hears of progress.
             upload: what the agent may ask for with a `ready` event.
             payload_limit_bytes: most bytes that all payloads of the answer may have together.
-            deadline_s: longest time for everything; None means that only silence is limited.
+            deadline_s: longest time for everything; None means that of the verb.
 
         Raises:
             EdgekitError: what the agent reports, as the class of its code; the session stays usable.
@@ -179,10 +196,10 @@ class Session:
             on_event=on_event,
             upload=upload,
             payload_limit_bytes=payload_limit_bytes,
-            deadline_s=deadline_s,
+            deadline_s=verb_s(verb) if deadline_s is None else deadline_s,
         )
         try:
-            wire.write_message({"id": self._last_id, "verb": verb, "params": dict(params)})
+            wire.write_message({"id": self._last_id, "verb": verb, "params": self._under_lease(verb, params)})
             answer = exchange.run()
         except BaseException:
             self.close()  # in the middle of an exchange nothing can be said any more
@@ -190,6 +207,10 @@ class Session:
         if isinstance(answer, EdgekitError):
             raise answer
         return answer
+
+    def _under_lease(self, verb: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        leased = self.token is not None and verb in protocol.LEASED
+        return {**params, "token": self.token} if leased else dict(params)
 
     def _open_wire(self) -> Wire:
         if self._wire is None:
@@ -221,7 +242,7 @@ class _Exchange:
     on_event: OnAgentEvent | None
     upload: Upload | None
     payload_limit_bytes: int
-    deadline_s: float | None
+    deadline_s: float
     payloads: list[Payload] = field(default_factory=list)
     uploaded_bytes: int = 0
     answer: Reply | EdgekitError | None = None
@@ -250,7 +271,7 @@ class _Exchange:
             raise self.wire.bad(f"a message with the keys {sorted(map(printable, message))}")
 
     def _check_deadline(self) -> None:
-        if self.deadline_s is not None and time.monotonic() - self.started > self.deadline_s:
+        if time.monotonic() - self.started > self.deadline_s:
             raise DeadlineError(
                 f"{self.verb} took longer than {self.deadline_s:g} s",
                 hint="raise the limit with --timeout, or look at the load of the device",
@@ -271,22 +292,19 @@ class _Exchange:
         if not isinstance(event, str):
             raise self.wire.bad("an event without a name")
         if event == "ready":
-            self._send(message.get("offset"))
+            self._send(message)
         elif event == "payload":
             self._receive(message)
         elif self.on_event is not None:
             self.on_event(safe(dict(message)))
 
-    def _send(self, offset: object) -> None:
+    def _send(self, message: Mapping[str, Any]) -> None:
         if self.upload is None:
             raise self.wire.bad("it asks for a payload that was not offered")
         upload, self.upload = self.upload, None
-        if type(offset) is not int or not 0 <= offset <= upload.size_bytes:
-            raise self.wire.bad(
-                f"it wants {upload.size_bytes} bytes from offset {printable(repr(offset), limit=40)} on"
-            )
-        chunks = self._chunks(upload, offset)
-        for frame in deflated(chunks, upload.size_bytes - offset) if upload.encoding == protocol.DEFLATE else chunks:
+        ranges = self._wanted(message, upload.size_bytes)
+        missing = sum(end - begin for begin, end in ranges)
+        for frame in upload.packed(self._pieces(upload, ranges, missing), missing):
             while self.answer is None and self.wire.has_input():
                 self._read_one()
             if self.answer is not None:
@@ -296,16 +314,28 @@ class _Exchange:
             self.uploaded_bytes += len(frame)
         self.wire.write_frame(b"")
 
-    def _chunks(self, upload: Upload, offset: int) -> Iterator[bytes]:
-        """What is missing of an upload; each chunk counts as done when the next one is asked for."""
-        upload.source.seek(offset)
-        done = offset
-        while done < upload.size_bytes:
-            chunk = upload.source.read(min(FRAME_BYTES, upload.size_bytes - done))
-            if not chunk:
-                break  # the source shrank; the agent's check of size and digest says so
-            yield chunk
-            done += len(chunk)
+    def _wanted(self, message: Mapping[str, Any], size_bytes: int) -> list[tuple[int, int]]:
+        """The stretches of an upload that the agent lacks: the holes in what it has, and everything behind that."""
+        offset, holes = message.get("offset"), message.get("holes", [])
+        ranges, latest = [], 0
+        for hole in holes if isinstance(holes, list) else [holes]:
+            if not (isinstance(hole, list) and len(hole) == 2 and all(type(edge) is int for edge in hole)):
+                raise self.wire.bad(f"it wants the bytes {printable(repr(hole), limit=40)}")
+            ranges.append((hole[0], hole[1]))
+        if type(offset) is not int or not 0 <= offset <= size_bytes:
+            raise self.wire.bad(f"it wants {size_bytes} bytes from offset {printable(repr(offset), limit=40)} on")
+        for begin, end in ranges:
+            if not latest <= begin < end <= offset:
+                raise self.wire.bad(f"it wants the bytes {begin} to {end}, and those from {offset} on")
+            latest = end
+        return [*ranges, (offset, size_bytes)]
+
+    def _pieces(self, upload: Upload, ranges: Sequence[tuple[int, int]], missing: int) -> Iterator[bytes]:
+        """What is missing of an upload; each piece counts as done when the next one is asked for."""
+        done = upload.size_bytes - missing
+        for piece, stands_for in upload.pieces(ranges, self.wire.frame_bytes):
+            yield piece
+            done += stands_for
             if self.on_event is not None:
                 self.on_event({"event": "progress", "phase": "upload", "done": done, "total": upload.size_bytes})
 
@@ -315,6 +345,7 @@ class _Exchange:
         if size > self.payload_limit_bytes or len(self.payloads) >= MAX_PAYLOADS:
             raise self.wire.bad(f"a payload of {size} bytes, expected were at most {self.payload_limit_bytes}")
         self.payload_limit_bytes -= size
+        self.deadline_s += size / MIN_BYTES_PER_S
         data = bytearray()
         while frame := self.wire.read_frame():
             self._check_deadline()

@@ -30,6 +30,7 @@ class Limits:
         channel_s: until the program is started.
         idle_s: silence while we wait for an answer, or for the device to take bytes.
         keepalive_s: distance of the probes that keep NAT tables and firewalls from forgetting the connection.
+        start_s: until the agent has greeted us, however much else the device says.
         close_s: how long a program may take to end after its input ended.
     """
 
@@ -39,6 +40,7 @@ class Limits:
     channel_s: float = 15.0
     idle_s: float = 15.0
     keepalive_s: float = 5.0
+    start_s: float = 60.0
     close_s: float = 2.0
 
 

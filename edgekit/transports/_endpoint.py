@@ -18,6 +18,7 @@ _URL = re.compile(
     r"(?::(?P<port>[^/@]*))?"
     r"(?P<path>/.*)?"
 )
+_PASSWORD = re.compile(r"(://[^:@]*):.*@", re.DOTALL)
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,31}")
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _ZONE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}")
@@ -51,6 +52,7 @@ class Endpoint:
             ConfigurationError: any part is missing, out of range or of unexpected characters.
         """
         match = _URL.fullmatch(url) if len(url) <= 1024 and url.isprintable() else None
+        url = _PASSWORD.sub(r"\1:***@", url)  # for messages
         if match is None:
             raise ConfigurationError(f"'{printable(url, limit=200)}' is not a device URL", hint=_EXAMPLE)
         scheme, user, host, port, path = match.group("scheme", "user", "host", "port", "path")

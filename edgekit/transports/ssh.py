@@ -83,8 +83,9 @@ class SshTransport(Transport):
         self._alarm = Alarm(self._socket_down)
         self._transport = transport = paramiko.Transport(self._socket, default_window_size=_WINDOW_BYTES)
         transport.banner_timeout = self.limits.banner_s
-        transport.handshake_timeout = self.limits.auth_s
-        transport.auth_timeout = self.limits.auth_s
+        transport.handshake_timeout = transport.auth_timeout = (
+            2 * self.limits.auth_s
+        )  # the alarm names the phase, first
         offered = transport.get_security_options()
         offered.ciphers = CIPHERS
         offered.digests = MACS

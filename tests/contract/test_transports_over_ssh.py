@@ -16,9 +16,9 @@ from edgekit.core.errors import (
     NetworkError,
     UnsupportedError,
 )
+from edgekit.selftest.lab.fault_proxy import Fault, FaultProxy, TcpScript, saying, silent
 from edgekit.transports import Endpoint, Transport
 from tests.contract.ssh_lab import ECHO, PATIENT, SHORT, lab, needs_sshd, over_ssh
-from tests.fakes.fault_proxy import Fault, FaultProxy, TcpScript, saying, silent
 from tests.fakes.ssh_server import OpenSshServer
 
 __all__ = ["lab"]

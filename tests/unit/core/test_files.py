@@ -116,6 +116,14 @@ def test_require_readable_refuses_before_anything_blocks(tmp_path, make, says):
     assert str(path) in caught.value.message
 
 
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800b"])
+def test_require_readable_refuses_what_no_file_can_be_named(name):
+    with pytest.raises(InputError) as caught:
+        require_readable(Path(name), what="model")
+
+    assert caught.value.message.isascii()
+
+
 def test_require_readable_refuses_a_file_without_permission(tmp_path, monkeypatch):
     path = tmp_path / "file"
     path.write_bytes(b"x")

@@ -7,7 +7,7 @@ import math
 import pytest
 from scipy.stats import binom, binomtest
 
-from edgekit.core.mcnemar import EXACT_BELOW, mcnemar, mcnemar_needed
+from edgekit.core.mcnemar import EXACT_BELOW, mcnemar
 
 
 @pytest.mark.parametrize(("lost", "won"), [(0, 0), (1, 0), (6, 0), (3, 10), (12, 12), (24, 0), (9, 9)])
@@ -51,25 +51,7 @@ def test_equal_models_are_called_different_in_at_most_5_of_100(discordant: float
     assert 0.005 < size <= 0.05
 
 
-@pytest.mark.parametrize(
-    ("drop", "discordant", "needed"), [(0.01, 0.05, 3923), (0.01, 0.10, 7847), (0.02, 0.05, 979), (0.005, 0.05, 15696)]
-)
-def test_needed_samples_are_those_of_connors_formula(drop: float, discordant: float, needed: int) -> None:
-    assert mcnemar_needed((discordant + drop) / 2, (discordant - drop) / 2) == needed
-
-
-def test_no_number_of_samples_finds_a_drop_of_nothing() -> None:
-    assert mcnemar_needed(0.02, 0.02) is None
-    assert mcnemar_needed(0.0, 0.0) is None
-
-
 @pytest.mark.parametrize(("lost", "won"), [(-1, 2), (2, -1)])
 def test_negative_counts_are_refused(lost: int, won: int) -> None:
     with pytest.raises(ValueError, match="counts"):
         mcnemar(lost, won)
-
-
-@pytest.mark.parametrize(("lost", "won"), [(-0.1, 0.2), (0.7, 0.4)])
-def test_what_is_no_share_is_refused(lost: float, won: float) -> None:
-    with pytest.raises(ValueError, match="shares"):
-        mcnemar_needed(lost, won)

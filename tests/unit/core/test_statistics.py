@@ -16,7 +16,6 @@ from edgekit.core.statistics import (
     interval_of,
     mad,
     median_interval,
-    percentile,
     percentile_interval,
     throughput,
     tukey,
@@ -63,23 +62,6 @@ def test_wilson_refuses_what_is_no_proportion(correct, n):
 @pytest.mark.parametrize(("percent", "least"), PERCENTILE_MINIMUM.items())
 def test_percentile_minimum_is_the_first_that_is_99_percent_sure(percent, least):
     assert at_most_one_above(least, percent) <= 0.01 < at_most_one_above(least - 1, percent)
-
-
-@pytest.mark.parametrize(("percent", "least"), PERCENTILE_MINIMUM.items())
-def test_percentile_is_none_with_one_sample_too_few(percent, least):
-    assert percentile(range(least - 1), percent) is None
-    assert percentile(range(least), percent) == pytest.approx((least - 1) * percent / 100)
-
-
-def test_percentile_does_not_depend_on_the_order():
-    samples = list(range(100))
-
-    assert percentile(samples[::-1], 90.0) == percentile(samples, 90.0) == pytest.approx(89.1)
-
-
-def test_percentile_refuses_one_without_a_minimum():
-    with pytest.raises(KeyError):
-        percentile(range(1000), 75.0)
 
 
 def test_median_interval_is_the_same_for_the_same_seed():

@@ -37,9 +37,9 @@ from edgekit.device.session import Session
 from edgekit.flows.profile import measure
 from edgekit.flows.subject import Subject
 from edgekit.flows.workspace import workspace
+from edgekit.selftest.lab.fault_proxy import Fault, FaultProxy
+from edgekit.selftest.lab.scripted_agent import scripted
 from edgekit.transports import Endpoint, HostKey, Limits, Trust, transport_for
-from tests.fakes.fault_proxy import Fault, FaultProxy
-from tests.fakes.scripted_agent import scripted
 from tests.fakes.ssh_server import SSHD, USER, OpenSshServer, make_key
 
 SSH = [

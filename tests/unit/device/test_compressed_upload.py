@@ -17,10 +17,10 @@ from edgekit.core.errors import EdgekitError, NetworkError, StorageError
 from edgekit.device.client import DeviceClient
 from edgekit.device.session import Session
 from edgekit.device.upload import Upload, transfer_bytes
+from edgekit.selftest.lab.fault_proxy import Fault, FaultProxy
+from edgekit.selftest.lab.scripted_agent import scripted
 from edgekit.transports import Endpoint, HostKey, Limits, Trust, transport_for
 from edgekit.transports.local import LocalTransport
-from tests.fakes.fault_proxy import Fault, FaultProxy
-from tests.fakes.scripted_agent import scripted
 from tests.fakes.ssh_server import SSHD, USER, OpenSshServer, make_key
 
 MIB = 1024 * 1024

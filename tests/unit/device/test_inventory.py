@@ -337,3 +337,16 @@ def test_name_is_taken_or_refused_and_never_leaves_its_folder(text):
     except ConfigurationError:
         return
     assert Path("/devices", name).resolve().parent == Path("/devices")
+
+
+def test_devices_are_selected_by_group(inventory):
+    inventory.add(DeviceEntry(name="a", url="local://", groups=("kitchen", "lab"), labels=("fast",)))
+    inventory.add(DeviceEntry(name="b", url="local://", groups=("cellar",)))
+    inventory.add(DeviceEntry(name="c", url="local://", labels=("fast",)))
+
+    assert inventory.get("a").groups == ("kitchen", "lab")
+    assert [entry.name for entry in inventory.select(groups=["kitchen", "cellar"])] == ["a", "b"]
+    assert [entry.name for entry in inventory.select(groups=["lab"], labels=["fast"])] == ["a"]
+    with pytest.raises(ConfigurationError, match="'kitchn'") as caught:
+        inventory.select(groups=["kitchn"])
+    assert caught.value.hint == "did you mean 'kitchen'?"

@@ -24,8 +24,8 @@ from edgekit.core.errors import (
 )
 from edgekit.device.session import Session
 from edgekit.device.upload import Upload
+from edgekit.selftest.lab.scripted_agent import scripted
 from edgekit.transports import Endpoint, Limits, transport_for
-from tests.fakes.scripted_agent import scripted
 
 LIMITS = Limits(idle_s=10, close_s=0.05)
 HASTY = Limits(idle_s=0.5, close_s=0.05)

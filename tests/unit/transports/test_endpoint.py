@@ -101,9 +101,10 @@ def test_malformed_url_is_a_configuration_error_with_a_way_out(url):
     assert caught.value.message.isprintable()
 
 
-def test_password_in_a_url_is_refused_and_not_repeated():
+@pytest.mark.parametrize("rest", ["@host", "@ho st", "@host/x", "@host:x", "@", "@a@host", "\n@host"])
+def test_password_in_a_url_is_refused_and_not_repeated(rest):
     with pytest.raises(ConfigurationError) as caught:
-        Endpoint.parse("ssh://pi:hunter2@host")
+        Endpoint.parse(f"ssh://pi:hunter2{rest}")
 
     assert "hunter2" not in str(caught.value.as_json())
 

@@ -10,12 +10,12 @@ import pytest
 
 from edgekit.core.errors import AuthenticationError, DeadlineError, DeviceError, HostKeyError, NetworkError
 from edgekit.device.session import Session
+from edgekit.selftest.lab.fault_proxy import TcpScript, saying
+from edgekit.selftest.lab.scripted_agent import scripted
 from edgekit.transports import Endpoint, HostKey, Limits, Trust
 from edgekit.transports._alarm import Alarm
 from edgekit.transports._dial import dial
 from edgekit.transports.ssh import CIPHERS, MACS, SshTransport
-from tests.fakes.fault_proxy import TcpScript, saying
-from tests.fakes.scripted_agent import scripted
 from tests.fakes.ssh_server import USER, Behaviour, FakeSshServer, make_key
 
 LIMITS = Limits(connect_s=5, banner_s=5, auth_s=5, channel_s=5, idle_s=5, close_s=0.5)
