@@ -106,7 +106,7 @@ class Device:
     """A connected device; a context manager.
 
     Example:
-        with edgekit.Device.connect("ssh://pi@raspberrypi.local") as device:
+        with edgekit.Device.connect("kitchen") as device:
             device.deploy(bundle)
             print(device.evaluate(x, y).accuracy)
     """

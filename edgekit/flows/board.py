@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from edgekit.core.dataset import Dataset
 from edgekit.core.device_entry import DeviceEntry
 from edgekit.core.errors import EdgekitError, InputError, InternalError, UnsupportedError
 from edgekit.core.events import OnEvent, ignore
-from edgekit.core.measurement import Provenance, Validity
+from edgekit.core.firmware import BoardRun
+from edgekit.core.measurement import InstructionCount, Provenance, Validity
 from edgekit.core.target import Target
 from edgekit.data import check_against_model
 from edgekit.emulators.cortex_m import run_image
@@ -101,7 +103,7 @@ def profile_board(
         "latency_reasons": {"all": "an emulator's time says nothing of the board's; see mcu.cycles_estimate"},
         "operators": operators_of_layers(mcu["layers"]),
         "operators_reason": None,
-        "instructions": _one_call(mcu),
+        "instructions": asdict(_one_call(mcu["instructions"], mcu["emulator"])),
         "instructions_reason": None,
         "mcu": mcu,
         "provenance": str(Provenance.EMULATED),
@@ -109,11 +111,36 @@ def profile_board(
     }
 
 
-def _one_call(mcu: Mapping[str, Any]) -> dict[str, Any]:
-    """The count of one inference, as `instructions` of a profile document."""
-    count = mcu["instructions"]
-    known = {"value": count, "low": count, "high": count, "calls": 1, "exact": True}
-    return {**known, "source": str(mcu["emulator"]).partition(" ")[0].lower()}
+def count_image(
+    image: Path, specs: Sequence[TensorSpec], target: Target, *, data: Dataset | None, seed: int, tools: Workspace
+) -> InstructionCount:
+    """Count the instructions of one inference of an image.
+
+    Args:
+        image: the file of format "elf".
+        specs: its inputs.
+        target: with a board.
+        data, seed: as of `profile_board`.
+        tools: listener.
+    """
+    fitting = None if data is None else check_against_model(data, specs)
+    run = _run_once(image, _inputs(specs, fitting, seed), target, tools)
+    assert run.instructions is not None
+    return _one_call(run.instructions, run.emulator)
+
+
+def _one_call(instructions: int, emulator: str) -> InstructionCount:
+    return InstructionCount(
+        value=instructions, low=instructions, high=instructions, calls=1, exact=True,
+        source=emulator.partition(" ")[0].lower(),
+    )  # fmt: skip
+
+
+def _run_once(image: Path, inputs: Sequence[NDArray[Any]], target: Target, tools: Workspace) -> BoardRun:
+    """One inference, of the first sample."""
+    assert target.board is not None
+    tools.tell("emulate", f"counting instructions on an emulated {target.board.core}")
+    return run_image(image, target.board, [[np.ascontiguousarray(array[:1]).tobytes() for array in inputs]])
 
 
 def _counted(
@@ -121,8 +148,7 @@ def _counted(
 ) -> dict[str, Any]:
     """What is known of an image, and what one inference costs."""
     assert target.board is not None
-    tools.tell("emulate", f"counting instructions on an emulated {target.board.core}")
-    run = run_image(image, target.board, [[np.ascontiguousarray(array[:1]).tobytes() for array in inputs]])
+    run = _run_once(image, inputs, target, tools)
     by_layer = dict(run.layers)
     return {
         **told,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from edgekit.core.artifact import Artifact
 from edgekit.core.dataset import Dataset
-from edgekit.core.errors import InputError, UnsupportedError
+from edgekit.core.errors import EdgekitError, InputError, MeasurementError, UnsupportedError
 from edgekit.core.events import OnEvent, ignore
 from edgekit.core.metric import Metric
 from edgekit.data import check_against_model, check_labels
@@ -34,12 +35,17 @@ def check_request(request: CompileRequest, *, on_event: OnEvent = ignore) -> dic
     """
     checked = [f"target {request.target.name}: {request.target.title}"]
     warnings: list[str] = []
+
+    def warn(texts: Sequence[str], error: type[EdgekitError]) -> None:
+        request.refuse(texts, error)
+        warnings.extend(texts)
+
     given = {"calibration": request.calibration, "evaluation": request.evaluation}
     with workspace(on_event) as tools:
         source, found = load_model(
             request.model, tools, data=(*given.values(), request.training), input_shape=request.input_shape
         )
-        warnings += found
+        warn(found, UnsupportedError)
         checked.append(f"model {request.model}: {source.format}, {source.size_bytes:,} bytes")
         recipe = chosen_recipe(
             request.recipe, request.target, source.format, compressed=is_compressed(source, tools.isolate)
@@ -56,21 +62,17 @@ def check_request(request: CompileRequest, *, on_event: OnEvent = ignore) -> dic
     fitted = {kind: _fitted(data, model) for kind, data in given.items() if data is not None}
     for kind, data in fitted.items():
         checked.append(f"{kind} data {data.name}: {len(data)} samples")
-        warnings += [f"{kind} data: {warning}" for warning in data.warnings]
+        warn([f"{kind} data: {warning}" for warning in data.warnings], InputError)
     fitting, unfitting = _answers(request.metric, model, fitted.get("evaluation"))
     checked += fitting
-    warnings += unfitting
+    warn(unfitting, UnsupportedError)
     if len(fitted) == len(given):
         shared = fitted["calibration"].overlap(fitted["evaluation"])
         if shared:
-            warnings.append(f"{shared} calibration samples are in the evaluation set too")
+            warn([f"{shared} calibration samples are in the evaluation set too"], MeasurementError)
     if gpu is not None:
         checked += gpu_facts(gpu)
-        warnings += gpu_warnings(gpu)
-        if request.strict and gpu_warnings(gpu):
-            raise UnsupportedError(
-                "; ".join(gpu_warnings(gpu)), hint="mend it, or leave out --strict to be warned only"
-            )
+        warn(gpu_warnings(gpu), UnsupportedError)
     return {"schema": "edgekit.check/1", "checked": checked, "warnings": warnings, "gpu": gpu}
 
 

@@ -205,7 +205,12 @@ class _Compiler:
     ) -> tuple[Verdict, ...]:
         """The target's and the project's budgets; the accuracy budget of this run takes the place of theirs."""
         judged = judge(
-            self._target.budgets, size_bytes=artifact.size_bytes, reference=before, accuracy=after, measurement=None
+            self._target.budgets,
+            size_bytes=artifact.size_bytes,
+            reference=before,
+            accuracy=after,
+            measurement=None,
+            one_class=self._made.evaluation is not None and self._made.evaluation.classes == 1,
         )
         if found is None:
             return judged

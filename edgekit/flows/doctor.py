@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from edgekit.core.device_entry import DeviceEntry
 from edgekit.core.events import Event, OnEvent, ignore
+from edgekit.core.measurement import Conditions
 from edgekit.core.units import format_bytes
 from edgekit.device.connect import connect
+from edgekit.device.replies import Hello, ProbeResult
 from edgekit.emulators import cortex_m, default_cache_dir, emulators, has_software_gpu, software_gpu_missing
 from edgekit.mcu.toolchain import COMPILERS, REMEDY, versions
 from edgekit.passes._base import tool_version
@@ -25,6 +28,8 @@ _EXTRAS = {
     "unicorn": ("emulates microcontrollers where QEMU is not there", "mcu"),
 }
 _LITTLE_SPACE_BYTES = 256 * 2**20
+MOST_SKEW_S = 300
+"""Seconds that a device's clock may be off before it is worth a word."""
 _FAKE_RUNNER = "fake"
 """Of the agent's own tests; it works everywhere and says nothing."""
 
@@ -99,6 +104,27 @@ def _software_gpu() -> Finding:
     )
 
 
+def _standing(entry: DeviceEntry, hello: Hello, probe: ProbeResult) -> Iterator[Finding]:
+    """What our key, the agent and a model could do there, if they turned bad."""
+    remedy = f"edgekit devices harden {entry.name}"
+    if hello.uid is not None:
+        fact = "root" if hello.uid == 0 else f"uid {hello.uid}"
+        yield Finding(
+            what="whose rights the agent has", ok=hello.uid != 0, fact=fact, remedy="log in as an ordinary user"
+        )
+    if entry.url.startswith(("ssh:", "openssh:")):
+        fact = "the agent" if hello.confined else "a shell"
+        yield Finding(what="what our key reaches", ok=hello.confined, fact=fact, remedy=remedy)
+    open_ = sorted({facts.network for facts in probe.runtimes.values() if facts.ok})
+    if open_:
+        yield Finding(
+            what="models are cut off from the network",
+            ok=open_ == [""],
+            fact="yes" if open_ == [""] else open_[-1],
+            remedy="allow user namespaces: sysctl kernel.unprivileged_userns_clone, kernel.apparmor_restrict_...",
+        )
+
+
 def examine_device(entry: DeviceEntry, runtimes: Sequence[str], *, on_event: OnEvent = ignore) -> list[Finding]:
     """What a device can do; connects, and probes the runtimes of its target.
 
@@ -117,6 +143,8 @@ def examine_device(entry: DeviceEntry, runtimes: Sequence[str], *, on_event: OnE
     findings = [
         Finding(what="machine", ok=True, fact=f"{hello.machine}, {hello.bits} bits, {' '.join(hello.libc)}"),
         Finding(what="Python", ok=True, fact=hello.python),
+        *clock_finding(probe.conditions, time.time_ns()),
+        *_standing(entry, hello, probe),
         Finding(
             what="free space",
             ok=status.free_bytes > _LITTLE_SPACE_BYTES,
@@ -141,3 +169,26 @@ def examine_device(entry: DeviceEntry, runtimes: Sequence[str], *, on_event: OnE
         if name in runtimes or (facts.ok and name != _FAKE_RUNNER)
     ]
     return findings + [Finding(what="warning", ok=False, fact=text) for text in status.warnings]
+
+
+def clock_finding(conditions: Conditions | None, host_ns: int) -> list[Finding]:
+    """How far a device's wall clock is from this computer's; nothing from an agent that does not tell.
+
+    Nothing that edgekit decides depends on it; whoever compares log files by time has to know.
+
+    Args:
+        conditions: of the device.
+        host_ns: our wall clock at about that moment, in nanoseconds since 1970.
+    """
+    if conditions is None:
+        return []
+    ahead_s = round((conditions.realtime_ns - host_ns) / 1e9)
+    where = "behind" if ahead_s < 0 else "ahead of"
+    return [
+        Finding(
+            what="clock",
+            ok=abs(ahead_s) <= MOST_SKEW_S,
+            fact=f"{abs(ahead_s):,} s {where} this computer's",
+            remedy="sudo timedatectl set-ntp true",
+        )
+    ]

@@ -17,6 +17,7 @@ from edgekit.emulators import (
     EmulatedDevice,
     MachineSpec,
     best_backend,
+    debian_name,
     default_cache_dir,
     default_state_dir,
     emulator,
@@ -141,6 +142,7 @@ def machine_of(target: Target) -> MachineSpec:
         disk_bytes=spec.disk_bytes,
         model=spec.model,
         debian_suite=spec.suite,
+        arch=debian_name(target.arch),
     )
 
 

@@ -28,7 +28,7 @@ from edgekit.flows.localhost import host_runner
 from edgekit.flows.profile import provenance_of
 from edgekit.flows.runtime import ensure_runtime
 from edgekit.flows.samples import model_inputs
-from edgekit.flows.scoring import check_metric
+from edgekit.flows.scoring import check_classes, check_metric
 from edgekit.flows.subject import Subject, active_on, from_file
 from edgekit.flows.workspace import Workspace, workspace
 
@@ -62,6 +62,8 @@ def evaluate_model(
         offline: download nothing.
         on_event: listener.
     """
+    if max_drop is not None:
+        check_classes(metric, data)
     with workspace(on_event) as tools, connect(entry) as device:
         subject = active_on(device) if model is None else from_file(model, target, tools)
         ensure_runtime(device, subject.runtime, offline=offline, tools=tools)

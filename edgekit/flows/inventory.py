@@ -12,7 +12,11 @@ from edgekit.core.errors import HostKeyError, UsageError
 from edgekit.core.files import require_readable
 from edgekit.device.connect import connect
 from edgekit.device.inventory import Inventory
+from edgekit.device.keys import KeyStore
+from edgekit.device.machines import forget
 from edgekit.device.trust import scan_host_key
+from edgekit.device.watermarks import Watermarks
+from edgekit.flows.fleet.history import Histories
 
 
 def inventory() -> Inventory:
@@ -34,13 +38,17 @@ def add_device(
     identity: Path | None = None,
     host_key: str | None = None,
     labels: tuple[str, ...] = (),
+    groups: tuple[str, ...] = (),
+    signing_key: str | None = None,
 ) -> dict[str, Any]:
-    """Add a device.
+    """Add a device; it takes unsigned releases unless a key is named.
 
     Raises:
         ConfigurationError: the name is taken, or a value is malformed.
         InputError: there is no such key file.
     """
+    if signing_key is not None:
+        KeyStore.find().get(signing_key)
     if identity is not None:
         require_readable(identity.expanduser(), what="key file")
     if target is not None:
@@ -53,6 +61,9 @@ def add_device(
         host_keys=() if host_key is None else (host_key,),
         trust=Provenance.KNOWN_HOSTS if host_key is None else Provenance.PINNED,
         labels=tuple(sorted(labels)),
+        groups=tuple(sorted(groups)),
+        signing_key=signing_key,
+        unsigned=signing_key is None,
     )
     inventory().add(entry)
     return _document(entry)
@@ -64,7 +75,11 @@ def remove_device(name: str) -> dict[str, Any]:
     Raises:
         ConfigurationError: there is none of this name.
     """
-    return _document(inventory().remove(name))
+    removed = inventory().remove(name)
+    forget(name)
+    Watermarks().forget(name)
+    Histories.usual().forget(name)
+    return _document(removed)
 
 
 def trust_device(name: str, *, fingerprint: str | None, tofu: bool) -> dict[str, Any]:
@@ -91,6 +106,7 @@ def trust_device(name: str, *, fingerprint: str | None, tofu: bool) -> dict[str,
             fingerprint=shown.fingerprint,
         )
     trusted = known.trust(name, shown, fingerprint=fingerprint)
+    forget(name)  # a person vouches for what answers now
     return _document(trusted) | {"fingerprint": shown.fingerprint}
 
 
@@ -114,5 +130,8 @@ def _document(entry: DeviceEntry) -> dict[str, Any]:
         "target": entry.target,
         "trust": str(entry.trust),
         "labels": list(entry.labels),
+        "groups": list(entry.groups),
+        "signing_key": entry.signing_key,
+        "unsigned": entry.unsigned,
         "emulator": entry.emulator,
     }

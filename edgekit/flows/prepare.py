@@ -20,7 +20,7 @@ from edgekit.flows.loading import load_model
 from edgekit.flows.metrics import Meter
 from edgekit.flows.reading import Remembering
 from edgekit.flows.request import CompileRequest
-from edgekit.flows.scoring import check_metric, needs_evaluation
+from edgekit.flows.scoring import check_classes, check_metric, needs_evaluation
 from edgekit.flows.trials import KEEP_FLOAT, OPTIMIZE, choices, quantizing_place, settled, takes, with_params
 from edgekit.flows.workspace import Workspace
 from edgekit.passes._base import PassContext
@@ -72,8 +72,7 @@ class Preparation:
 
     def warn(self, texts: Sequence[str], error: type[EdgekitError]) -> None:
         """Note what looks wrong; with `strict` it is an error."""
-        if texts and self.request.strict:
-            raise error("; ".join(texts), hint="mend it, or leave out --strict to be warned only")
+        self.request.refuse(texts, error)
         self.warnings += texts
 
     def facts(self, artifact: Artifact) -> dict[str, Any]:
@@ -207,6 +206,7 @@ class Preparation:
                 f"{request.model} is compressed already", hint="leave out --max-drop, or give the float model"
             )
         assert self.evaluation is not None  # asked for before the model was read
+        check_classes(request.metric, self.evaluation)
         if self.evaluation.labels is None:
             raise InputError(
                 f"--max-drop needs labels, and {self.evaluation.name} has none", hint="give --eval-data with labels"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.core.dataset import Dataset
+from edgekit.core.errors import EdgekitError
 from edgekit.core.factory import Factory
 from edgekit.core.metric import TOP_1, Metric
 from edgekit.core.paired import CONFIDENCE
@@ -55,3 +57,16 @@ class CompileRequest:
     input_shape: tuple[int, ...] | None = None
     strict: bool = False
     timeout_s: float = 1800.0
+
+    def refuse(self, warnings: Sequence[str], error: type[EdgekitError]) -> None:
+        """With `strict` a warning is an error.
+
+        Args:
+            warnings: what looks wrong, perhaps nothing.
+            error: its kind.
+
+        Raises:
+            EdgekitError: `error`, with `strict` and at least one warning.
+        """
+        if warnings and self.strict:
+            raise error("; ".join(warnings), hint="mend it, or leave out --strict to be warned only")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from edgekit.config.targets import list_targets
+from edgekit.core.device_entry import BOARD_SCHEME, DeviceEntry
 from edgekit.core.errors import UnsupportedError
 from edgekit.core.target import Target
 from edgekit.device.client import DeviceClient
@@ -36,4 +38,24 @@ def check_machine(device: DeviceClient, target: Target, name: str) -> None:
         raise UnsupportedError(
             f"{name} is a {machine} machine, target {target.name} is {target.arch}",
             hint="choose the target that the device is: edgekit targets",
+        )
+
+
+def check_board(entry: DeviceEntry, target: Target) -> None:
+    """Refuse a board that is another one than an image was linked for; its name or its entry says which it is.
+
+    Args:
+        entry: the device.
+        target: what the image was compiled for.
+
+    Raises:
+        UnsupportedError: it is another board.
+    """
+    if target.board is None:
+        return
+    named = entry.target or entry.url.removeprefix(f"{BOARD_SCHEME}://")
+    if named != target.name and (entry.target is not None or named in list_targets()):
+        raise UnsupportedError(
+            f"{entry.name} is a {named}, and the image was compiled for {target.name}",
+            hint=f"edgekit compile MODEL --target {named}, or choose the device that it is for",
         )

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from edgekit.core.artifact import TensorSpec
 from edgekit.core.bootstrap import Replicates
 from edgekit.core.dataset import Dataset
-from edgekit.core.errors import InputError, UnsupportedError, UsageError
+from edgekit.core.errors import InputError, MeasurementError, UnsupportedError, UsageError
 from edgekit.core.isolation import DEFAULT_TIMEOUT_S
 from edgekit.core.measurement import Provenance, Score
-from edgekit.core.metric import Metric
+from edgekit.core.metric import Labels, Metric
 from edgekit.core.quantize import dequantize
 from edgekit.core.scores import in_top_k, replicates
 from edgekit.core.statistics import wilson
@@ -47,6 +47,23 @@ def check_metric(metric: Metric, outputs: Sequence[TensorSpec], dataset: Dataset
             f"the metric {metric.name} needs labels, and {dataset.name} has none", hint="give --eval-data with labels"
         )
     check_fit(metric, outputs, dataset, dataset.labels)
+
+
+def check_classes(metric: Metric, dataset: Dataset) -> None:
+    """Refuse a verdict on samples of one class: what always answers with that class would pass.
+
+    Args:
+        metric: what answers are judged by.
+        dataset: the evaluation set.
+
+    Raises:
+        MeasurementError: the metric counts right classes, and all labels are the same one.
+    """
+    if metric.labels is Labels.CLASSES and dataset.classes == 1:
+        raise MeasurementError(
+            f"all samples of {dataset.name} are of one class, which settles no budget of accuracy",
+            hint="give samples of each class",
+        )
 
 
 def needs_evaluation(metric: Metric) -> UsageError:

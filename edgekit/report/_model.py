@@ -13,6 +13,7 @@ from edgekit.report import (
     _comparison,
     _compression,
     _drift,
+    _fleet,
     _gate,
     _gpu,
     _history,
@@ -48,6 +49,7 @@ def build_page(document: Mapping[str, Any], measurement: Measurement | None = No
     compared, latency = _comparison.sections(part), _latency.latency(part, measurement)
     sections = [_size(part), _accuracy(part), None if compared else latency, _latency.memory(part)]
     sections += [
+        *_fleet.sections(part),
         *_gate.sections(part),
         *compared,
         replace(latency, title=f"{latency.title}: the samples of B") if compared and latency else None,
@@ -75,7 +77,7 @@ def build_page(document: Mapping[str, Any], measurement: Measurement | None = No
         sections=tuple(section for section in sections if section),
         facts=tuple(facts for facts in _facts(part) if facts.entries),
         command=_command(part),
-        verdict=_gate.conclusion(part) or _comparison.conclusion(part),
+        verdict=_fleet.conclusion(part) or _gate.conclusion(part) or _comparison.conclusion(part),
     )
 
 
@@ -101,6 +103,8 @@ def _title(part: Part) -> str:
     device, target = _device(part), part["target"].text(80)
     if _history.is_history(part):
         return "History of latencies"
+    if _fleet.is_fleet(part):
+        return _fleet.title(part)
     if _gate.is_gate(part):
         baseline = part["baseline"].text(60)
         held = f"the baseline {baseline}" if baseline else "its budgets"

@@ -19,6 +19,7 @@ _LABELS = {
     "accuracy": "accuracy",
     "accuracy_drop": "accuracy lost to the float model",
     "metric_drop": "metric lost to the float model",
+    "device": "the device itself",
 }
 _FIRST = ("fail", "inconclusive", "pass", None)
 
@@ -41,7 +42,7 @@ def render(document: Mapping[str, Any]) -> str:
 def label(check: Mapping[str, Any]) -> str:
     """What a check is called in a table."""
     name = _LABELS.get(check["metric"], check["metric"])
-    return f"{name} (budget)" if check["kind"] == "budget" else name
+    return f"{name} (budget)" if check["kind"] == "budget" and check["metric"] != "device" else name
 
 
 def amount(check: Mapping[str, Any], key: str) -> str:

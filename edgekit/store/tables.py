@@ -15,6 +15,7 @@ from edgekit.core.files import replacing
 Row = Mapping[str, Any]
 
 _ROWS_AT_ONCE = 65_536
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_table(path: Path, columns: Mapping[str, type], rows: Iterable[Row]) -> int:
@@ -45,16 +46,21 @@ def write_table(path: Path, columns: Mapping[str, type], rows: Iterable[Row]) ->
 
 
 def _write_csv(file: BinaryIO, columns: Mapping[str, type], rows: Iterable[Row]) -> int:
-    """UTF-8 with a header, as RFC 4180 has it; floats with all their digits."""
+    """UTF-8 with a header, as RFC 4180 has it; floats with all their digits, and no text that begins a formula."""
     text = io.TextIOWrapper(file, encoding="utf-8", errors="backslashreplace", newline="")
     writer = csv.DictWriter(text, list(columns), restval="")
     writer.writeheader()
     count = 0
     for row in rows:
-        writer.writerow(row)
+        writer.writerow({name: _harmless(value) for name, value in row.items()})
         count += 1
     text.detach()
     return count
+
+
+def _harmless(value: Any) -> Any:
+    """Text that a spreadsheet would take for a formula with an apostrophe before it (OWASP, "CSV Injection")."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _write_parquet(file: BinaryIO, columns: Mapping[str, type], rows: Iterable[Row]) -> int:

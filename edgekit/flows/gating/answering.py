@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from numpy.typing import NDArray
@@ -11,15 +11,23 @@ from edgekit.core.answers import Answers
 from edgekit.core.dataset import Dataset
 from edgekit.core.device_entry import DeviceEntry
 from edgekit.core.errors import InputError, UnsupportedError
+from edgekit.core.gate import Allowances
 from edgekit.core.metric import Metric
+from edgekit.core.paired import drop_verdict
+from edgekit.core.target import Target
+from edgekit.core.verdict import Verdict
 from edgekit.data import check_against_model
 from edgekit.device.client import DeviceClient, RunOptions
 from edgekit.flows import localhost
 from edgekit.flows.evaluate import check_outputs
+from edgekit.flows.gating.baseline import Baseline
+from edgekit.flows.gating.findings import Finding
+from edgekit.flows.gating.gated import GateRequest
+from edgekit.flows.gating.regressions import accuracy_finding, blocked
 from edgekit.flows.localhost import host_runner
 from edgekit.flows.samples import model_inputs
 from edgekit.flows.scoring import check_metric, replicate, right_answers
-from edgekit.flows.subject import Subject
+from edgekit.flows.subject import Subject, from_file
 from edgekit.flows.workspace import Workspace
 
 
@@ -64,6 +72,60 @@ def answers_here(subject: Subject, data: Dataset, metric: Metric, tools: Workspa
     inputs = model_inputs(data, subject.inputs)
     outputs = localhost.outputs(subject.artifact(), inputs, runtime=host_runner(subject.runtime), tools=tools)
     return _judged(outputs, subject, data, metric, tools)
+
+
+def answers_of(
+    device: DeviceClient, entry: DeviceEntry, subject: Subject, request: GateRequest, tools: Workspace
+) -> Answers | None:
+    """What a build that the device has answers to the evaluation set; None without one."""
+    if request.data is None:
+        return None
+    return answers_on(
+        device, entry, subject, request.data, request.metric, kernels=request.plan.kernels,
+        threads=request.plan.threads, timeout_s=request.timeout_s, tools=tools,
+    )  # fmt: skip
+
+
+def drop_of(answers: Answers | None, target: Target, request: GateRequest, tools: Workspace) -> Verdict | str:
+    """The accuracy against the float model's, for the budget; or why nobody knows."""
+    limit = target.budgets.accuracy_drop
+    if limit is None:
+        return "there is no such budget"
+    if request.data is None or answers is None:
+        return "no labelled evaluation set: give --eval-data"
+    if request.reference is None:
+        return "no float model to compare with: give --reference"
+    compared = answers_here(from_file(request.reference, target, tools), request.data, request.metric, tools)
+    return drop_verdict(compared.losses(answers), limit, metric=request.metric)
+
+
+def accuracy_findings(
+    baseline: Baseline,
+    subject: Subject,
+    answers: Answers | None,
+    blocking: str | None,
+    device: str,
+    allow: Allowances,
+) -> Iterator[Finding]:
+    """The build's answers held against the baseline's; nothing where neither has any.
+
+    Args:
+        baseline: with or without answers.
+        subject: the build.
+        answers: its own.
+        blocking: why they cannot be compared; None when they can.
+        device: the device's name.
+        allow: what may be lost.
+    """
+    if blocking is not None and answers is not None and baseline.answers is not None:
+        yield blocked("accuracy", device, blocking)
+    elif answers is not None and baseline.answers is not None:
+        same = baseline.artifact.digest == subject.digest
+        yield accuracy_finding(baseline.answers, answers, device, allow.accuracy_drop, same_file=same)
+    elif baseline.answers is not None:
+        yield blocked("accuracy", device, "the baseline has answers, and there is no evaluation set: give --eval-data")
+    elif answers is not None:
+        yield blocked("accuracy", device, "the baseline has no answers: save it again with --eval-data")
 
 
 def _fitting(subject: Subject, data: Dataset, metric: Metric) -> Dataset:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from edgekit.core.gate import FailOn, Kind
+from edgekit.core.gate import DEVICE, FailOn, Kind
 from edgekit.core.measurement import Validity
 from edgekit.core.rank_tests import holm
 from edgekit.core.regression import ALPHA
@@ -60,7 +60,7 @@ def corrected(findings: Sequence[Finding], *, alpha: float = ALPHA) -> tuple[Fin
 
 def counted_outcome(finding: Finding, rules: FailOn) -> Outcome | None:
     """What a finding means for the gate; None where the rules leave it out."""
-    if not rules.covers(finding.kind, finding.check.metric):
+    if finding.check.metric != DEVICE and not rules.covers(finding.kind, finding.check.metric):
         return None
     if rules.noisy and finding.is_disturbed:
         return Outcome.FAIL

@@ -37,17 +37,18 @@ def budget_findings(
         drop: the accuracy held against its budget, or why that could not be done.
     """
     if budgets.flash_bytes is not None:
-        yield _exact("flash_bytes", device, size_bytes, budgets.flash_bytes, "size of the artifact's file")
+        yield exact_budget("flash_bytes", device, size_bytes, budgets.flash_bytes, "size of the artifact's file")
     if budgets.ram_bytes is not None:
         yield _ram(budgets.ram_bytes, device, measurement)
     if budgets.latency_p90_ns is not None:
         yield _latency(budgets.latency_p90_ns, device, measurement, profile)
     if budgets.accuracy_drop is not None:
-        yield _drop(drop, budgets.accuracy_drop, device)
+        yield drop_budget(drop, budgets.accuracy_drop, device)
 
 
-def _exact(metric: str, device: str, value: float, limit: float, reason: str) -> Finding:
-    return _finding(metric, device, value, limit, Outcome.PASS if value <= limit else Outcome.FAIL, reason)
+def exact_budget(metric: str, device: str, value: float, limit: float, reason: str) -> Finding:
+    """A figure that is known exactly."""
+    return budget_finding(metric, device, value, limit, Outcome.PASS if value <= limit else Outcome.FAIL, reason)
 
 
 def _ram(limit: float, device: str, measurement: Measurement | None) -> Finding:
@@ -55,7 +56,7 @@ def _ram(limit: float, device: str, measurement: Measurement | None) -> Finding:
     peaks = sorted(memory.peak_rss_bytes for memory in weighed if memory is not None)
     if measurement is None or not peaks:
         why = "not measured" if measurement is None else measurement.memory_reason or "not measured"
-        return _finding("ram_bytes", device, None, limit, Outcome.INCONCLUSIVE, why)
+        return budget_finding("ram_bytes", device, None, limit, Outcome.INCONCLUSIVE, why)
     reason = f"peak resident size, {peaks[0]:,} to {peaks[-1]:,} bytes in {len(peaks)} processes"
     return _by_interval("ram_bytes", device, peaks[len(peaks) // 2], (peaks[0], peaks[-1]), limit, reason, measurement)
 
@@ -71,9 +72,9 @@ def _latency(limit: float, device: str, measurement: Measurement | None, profile
     if measurement is None or value is None:
         reasons = profile.get("latency_reasons") or {}
         why = reasons.get("p90") or reasons.get("all") or "not measured"
-        return _finding("latency_p90_ns", device, None, limit, Outcome.INCONCLUSIVE, str(why))
+        return budget_finding("latency_p90_ns", device, None, limit, Outcome.INCONCLUSIVE, str(why))
     if bounds is None:
-        return _finding(
+        return budget_finding(
             "latency_p90_ns", device, value, limit, Outcome.INCONCLUSIVE, "p90 has no interval: it takes more processes"
         )
     reason = f"p90 of all calls, 95 % interval {bounds[0]:,.0f} to {bounds[1]:,.0f} ns"
@@ -102,16 +103,17 @@ def _by_interval(
     else:
         outcome = Outcome.INCONCLUSIVE
         reason += f", measured {' and '.join(disturbed)}" if disturbed else ", which the limit lies in"
-    return _finding(metric, device, value, limit, outcome, reason, flags)
+    return budget_finding(metric, device, value, limit, outcome, reason, flags)
 
 
-def _drop(drop: Verdict | str, limit: float, device: str) -> Finding:
+def drop_budget(drop: Verdict | str, limit: float, device: str) -> Finding:
+    """The accuracy held against its budget, or why that could not be done."""
     if isinstance(drop, str):
-        return _finding("accuracy_drop", device, None, limit, Outcome.INCONCLUSIVE, drop)
-    return _finding(drop.metric, device, drop.value, drop.limit, drop.outcome, drop.reason)
+        return budget_finding("accuracy_drop", device, None, limit, Outcome.INCONCLUSIVE, drop)
+    return budget_finding(drop.metric, device, drop.value, drop.limit, drop.outcome, drop.reason)
 
 
-def _finding(
+def budget_finding(
     metric: str,
     device: str,
     value: float | None,
@@ -120,5 +122,6 @@ def _finding(
     reason: str,
     flags: tuple[Validity, ...] = (),
 ) -> Finding:
+    """A budget with what was found."""
     check = Check(metric=metric, device=device, value=value, baseline=None, limit=limit, outcome=outcome, reason=reason)
     return Finding(kind=Kind.BUDGET, check=check, flags=flags)

@@ -63,6 +63,11 @@ def _latency_outcome(found: Comparison, limit: float, *, named: bool) -> tuple[O
     return Outcome.INCONCLUSIVE, f"{reason}; {needed}"
 
 
+def are_exact(*counts: InstructionCount | None) -> bool:
+    """Whether each side's instructions are known to the last one."""
+    return all(count is not None and count.exact for count in counts)
+
+
 def instructions_finding(
     before: InstructionCount | None, after: InstructionCount | None, device: str, allow: float
 ) -> Finding | None:
@@ -74,7 +79,7 @@ def instructions_finding(
         return None
     limit = before.value * (1 + allow)
     growth = _growth(before.value, after.value, allow)
-    if before.exact and after.exact:
+    if are_exact(before, after):
         outcome = Outcome.PASS if after.value <= limit else Outcome.FAIL
         return _finding("instructions", device, after.value, before.value, limit, outcome, f"{growth}, exact")
     outcome = _by_range((after.low, after.high), limit, worst_before=before.high * (1 + allow))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,9 +16,11 @@ from edgekit.core.measurement import Measurement
 from edgekit.core.target import Budgets, Target
 from edgekit.core.verdict import Outcome
 from edgekit.flows.gating.findings import corrected, finding_document, verdict
-from edgekit.flows.gating.gate import Gated, GateRequest, gate_device
+from edgekit.flows.gating.gate import gate_device
+from edgekit.flows.gating.gated import Gated, GateRequest
 from edgekit.flows.gating.saving import listed, save_baseline
 from edgekit.flows.gating.shelf import Shelf
+from edgekit.flows.gating.untold import OF_ONE_DEVICE, Untold
 from edgekit.flows.workspace import workspace
 
 EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 11}
@@ -63,7 +66,7 @@ def run_gate(
     Raises:
         UsageError: there is neither a baseline nor a budget, or a rule leaves nothing to check.
         InputError, VerificationError: a device has no such baseline, or it is damaged.
-        EdgekitError: as `gate_device`.
+        EdgekitError: as `gate_device`, when not one device could be asked; else that is a check which is open.
     """
     targets = [replace(p.target, budgets=settings.budgets(p.target.name, p.target.budgets)) for p in places]
     if baseline is None and all(target.budgets == Budgets() for target in targets):
@@ -73,18 +76,26 @@ def run_gate(
         )
     kept = [None if baseline is None else shelf.read(baseline, place.entry.name) for place in places]
     files = [None if one is None else (one, shelf.artifact(one)) for one in kept]
-    gated: list[Gated] = []
+    found: list[Gated | Untold] = []
     with workspace(on_event) as tools:
         for place, target, held in zip(places, targets, files, strict=True):
             allow = settings.allowances(target.name)
-            gated.append(gate_device(request, place.entry, target, allow, baseline=held, tools=tools))
-    return gate_document(gated, rules, baseline), gated[0].measurement if len(gated) == 1 else None
+            started = time.monotonic()
+            try:
+                found.append(gate_device(request, place.entry, target, allow, baseline=held, tools=tools))
+            except OF_ONE_DEVICE as error:
+                seconds = time.monotonic() - started
+                found.append(Untold(entry=place.entry, target=target, error=error, seconds=seconds))
+    gated = [one for one in found if isinstance(one, Gated)]
+    if not gated:
+        raise next(one.error for one in found if isinstance(one, Untold))
+    return gate_document(found, rules, baseline), gated[0].measurement if len(found) == 1 else None
 
 
-def gate_document(gated: Sequence[Gated], rules: FailOn, baseline: str | None) -> dict[str, Any]:
-    """What `edgekit gate --json` prints."""
-    findings = corrected([finding for one in gated for finding in one.findings])
-    subject = gated[0].subject
+def gate_document(found: Sequence[Gated | Untold], rules: FailOn, baseline: str | None) -> dict[str, Any]:
+    """What `edgekit gate --json` prints; of one device at least something must be known."""
+    findings = corrected([finding for one in found for finding in one.findings])
+    subject = next(one.subject for one in found if isinstance(one, Gated))
     return {
         "schema": "edgekit.gate/1",
         "verdict": str(verdict(findings, rules)),
@@ -92,7 +103,7 @@ def gate_document(gated: Sequence[Gated], rules: FailOn, baseline: str | None) -
         "model": {"name": subject.name, "sha256": subject.digest, "size_bytes": subject.size_bytes},
         "baseline": baseline,
         "fail_on": sorted({*rules.chosen, *(["inconclusive"] * rules.inconclusive), *(["noisy"] * rules.noisy)}),
-        "devices": [one.as_json() for one in gated],
+        "devices": [one.as_json() for one in found],
     }
 
 
@@ -109,7 +120,7 @@ def keep_baseline(
     *,
     shelf: Shelf,
     on_event: OnEvent = ignore,
-) -> tuple[dict[str, Any], Measurement]:
+) -> tuple[dict[str, Any], Measurement | None]:
     """Save a baseline; see `save_baseline`."""
     shelf.require_writable(name, place.entry.name)
     target = replace(place.target, budgets=settings.budgets(place.target.name, place.target.budgets))

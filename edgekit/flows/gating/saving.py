@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,9 +16,9 @@ from edgekit.core.target import Target
 from edgekit.core.verdict import Outcome
 from edgekit.flows.gating.baseline import Baseline, KeptArtifact
 from edgekit.flows.gating.findings import finding_document
-from edgekit.flows.gating.gate import Gated, GateRequest, gate_device
+from edgekit.flows.gating.gate import gate_device
+from edgekit.flows.gating.gated import Gated, GateRequest
 from edgekit.flows.gating.shelf import Shelf
-from edgekit.flows.measured_document import profile_document
 from edgekit.flows.measuring.floor import floor_of
 from edgekit.flows.workspace import Workspace
 
@@ -64,28 +65,32 @@ def save_baseline(
             outputs=subject.outputs,
         ),
         setting=gated.setting,
-        floor=floor_of(gated.measurement),
+        floor=None if gated.measurement is None else floor_of(gated.measurement),
         answers=gated.answers,
-        measurement=profile_document(gated.measurement) | {"measurement": asdict(gated.measurement)},
+        measurement=dict(gated.profile) | _raw(gated.measurement),
         checks=checks,
     )
     path = shelf.write(baseline, artifact.path)
-    return gated, saved_document(baseline, path, gated.measurement)
+    return gated, saved_document(baseline, path, gated.profile)
 
 
-def saved_document(baseline: Baseline, path: Path, measurement: Measurement) -> dict[str, Any]:
+def _raw(measurement: Measurement | None) -> dict[str, Any]:
+    return {} if measurement is None else {"measurement": asdict(measurement)}
+
+
+def saved_document(baseline: Baseline, path: Path, profile: Mapping[str, Any]) -> dict[str, Any]:
     """What `edgekit baseline save --json` prints: the file without raw samples and answers."""
     return listed(baseline) | {
         "schema": "edgekit.saved_baseline/1",
         "path": str(path),
         "checks": list(baseline.checks),
-        "measurement": profile_document(measurement),
+        "measurement": dict(profile),
     }
 
 
 def listed(baseline: Baseline) -> dict[str, Any]:
     """A baseline in a list."""
-    answers = baseline.answers
+    answers, latency = baseline.answers, baseline.measurement["latency_ns"]
     return {
         "name": baseline.name,
         "device": baseline.device,
@@ -94,7 +99,7 @@ def listed(baseline: Baseline) -> dict[str, Any]:
         "artifact": {"name": baseline.artifact.name, "sha256": baseline.artifact.digest},
         "size_bytes": baseline.artifact.size_bytes,
         "floor": baseline.floor,
-        "latency_ns": baseline.measurement["latency_ns"]["median_of_processes"],
+        "latency_ns": None if latency is None else latency["median_of_processes"],
         "accuracy": None if answers is None else {"metric": answers.metric, "value": answers.value, "n": answers.n},
         "validity": baseline.measurement["validity"],
         "problem": None,

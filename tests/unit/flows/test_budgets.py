@@ -7,6 +7,9 @@ from dataclasses import replace
 import pytest
 
 from edgekit.core.measurement import Accuracy, Evaluation, Measurement, Memory, Plan, ProcessRun, Provenance, Validity
+from edgekit.core.metric import TOP_1
+from edgekit.core.paired import Pairs
+from edgekit.core.paired_verdict import paired_verdict
 from edgekit.core.statistics import wilson
 from edgekit.core.target import Budgets
 from edgekit.core.verdict import Outcome
@@ -126,6 +129,33 @@ def test_devices_accuracy_counts_and_the_hosts_where_there_is_none(
 def test_accuracy_without_an_evaluation_on_the_device_has_no_reference() -> None:
     (verdict,) = judge_deployed(
         Budgets(accuracy_drop=0.02), size_bytes=1, host=accuracy(97), measurement=None, evaluation=None
+    )
+
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("lost", "limit", "outcome"),
+    [(0, 0.05, Outcome.PASS), (2, 0.021, Outcome.INCONCLUSIVE), (6, 0.05, Outcome.FAIL), (2, 0.08, Outcome.PASS)],
+)
+def test_drop_on_the_device_is_within_the_budget_when_its_bound_is(lost: int, limit: float, outcome: Outcome) -> None:
+    paired = paired_verdict(Pairs(both=97 - lost, lost=lost, won=0, neither=3), TOP_1, max_drop=limit)
+    found = replace(evaluation(accuracy=accuracy(97 - lost), reference=accuracy(97)), paired=paired)
+
+    (verdict,) = judge_deployed(
+        Budgets(accuracy_drop=limit), size_bytes=1, host=None, measurement=None, evaluation=found
+    )
+
+    assert (verdict.metric, verdict.outcome) == ("accuracy_drop", outcome)
+    assert verdict.reason == paired.reason
+
+
+def test_drop_is_judged_by_its_interval_where_the_evaluation_had_another_margin() -> None:
+    paired = paired_verdict(Pairs(both=95, lost=2, won=0, neither=3), TOP_1, max_drop=0.5)
+    found = replace(evaluation(accuracy=accuracy(95), reference=accuracy(97)), paired=paired)
+
+    (verdict,) = judge_deployed(
+        Budgets(accuracy_drop=0.021), size_bytes=1, host=None, measurement=None, evaluation=found
     )
 
     assert verdict.outcome is Outcome.INCONCLUSIVE

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgekit.device.rate import RateLimit
 from tests.models.command import edgekit
 from tests.unit.flows.test_compile_request import compile_flags
 
@@ -123,3 +124,22 @@ def test_document_says_both_sizes_of_every_file_and_what_was_sent(bundle: Path, 
     assert first["deployment"]["bytes_sent"] > 0
     assert first["deployment"]["transferred_bytes"] == first["deployment"]["bytes_sent"], "nothing left this computer"
     assert (again["deployment"]["bytes_sent"], again["deployment"]["transferred_bytes"]) == (0, 0)
+
+
+@pytest.mark.parametrize("limit", ["fast", "4KiB", "-1MB"])
+def test_limit_that_no_link_can_keep_is_refused(bundle: Path, tmp_path: Path, limit: str) -> None:
+    edgekit("deploy", bundle, "-d", "local", "--no-profile", "--limit-rate", limit, cwd=tmp_path, fails=2)
+
+    assert active(tmp_path) is None
+
+
+def test_everything_that_is_sent_goes_through_the_limit(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[int] = []
+    monkeypatch.setattr(RateLimit, "take", lambda _, size: taken.append(size))
+
+    document = edgekit("deploy", bundle, "-d", "local", "--no-profile", "--limit-rate", "40kB", cwd=tmp_path)
+
+    assert sum(taken) > document["deployment"]["bytes_sent"] > 0
+    assert max(taken) <= 10_000

@@ -71,6 +71,13 @@ def test_csv_has_a_row_a_run_and_figure(profile_id: str, tmp_path: Path) -> None
     assert failed["figure"] == failed["value"] == ""
 
 
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+def test_text_that_a_spreadsheet_would_run_is_quoted(name: str, tmp_path: Path) -> None:
+    tables.write_table(tmp_path / "one.csv", {"device": str, "value": float}, [{"device": name, "value": -1.5}])
+
+    assert read(tmp_path / "one.csv") == [{"device": f"'{name}", "value": "-1.5"}]
+
+
 def test_raw_samples_are_rows_with_process_and_position(profile_id: str, tmp_path: Path) -> None:
     export_runs(tmp_path / "one.csv", run_id=profile_id[:-3], device=None, raw_samples=True)
 

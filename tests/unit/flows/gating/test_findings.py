@@ -66,6 +66,12 @@ def test_rules_choose_what_counts(rules: list[str], outcome: str) -> None:
     assert verdict(findings, FailOn.parse(rules)) == outcome
 
 
+def test_no_rule_leaves_out_a_device_that_could_not_be_asked() -> None:
+    silent = finding(Outcome.INCONCLUSIVE, metric="device", kind=Kind.BUDGET)
+
+    assert verdict([PASS, silent], FailOn.parse(["latency_ns"])) is Outcome.INCONCLUSIVE
+
+
 def test_open_counts_as_failed_when_that_is_asked_for() -> None:
     assert verdict([PASS, OPEN], FailOn.parse(["inconclusive"])) is Outcome.FAIL
 
