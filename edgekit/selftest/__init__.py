@@ -1,0 +1,1 @@
+"""The promises that edgekit makes about devices, each with the experiment that proves it."""

@@ -1,0 +1,1 @@
+"""One promise a file: its words, the cases that it takes, and the experiment."""
