@@ -15,11 +15,14 @@ from edgekit.core.errors import UsageError
 
 if TYPE_CHECKING:
     from edgekit.core.gate import GateSettings
-    from edgekit.flows.gating.gate import GateRequest
+    from edgekit.flows.gating.gated import GateRequest
     from edgekit.flows.gating.run import Place
     from edgekit.flows.gating.shelf import Shelf
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_TIMING = ("processes", "max_processes", "num_runs", "min_seconds")
+"""Who chooses one of these wants times, on an emulator too."""
 
 BASELINES = click.option(
     "--baselines", type=PATH, help="Folder of the baselines; default `baselines` beside edgekit.toml."
@@ -54,7 +57,7 @@ def places(config: Path | None, devices: Sequence[str], target: str | None) -> t
     """The devices that were named, or the only one of the target, each with its target.
 
     Raises:
-        UsageError: a device is named twice, has no target, or is a microcontroller's board.
+        UsageError: a device is named twice, or has no target.
     """
     from edgekit.flows.gating.run import Place
 
@@ -67,11 +70,6 @@ def places(config: Path | None, devices: Sequence[str], target: str | None) -> t
         if target is None and entry.target is not None:  # a project's one target does not suit all of its devices
             one = choose(config, target=entry.target, device=name)
         kind = one.target(device=entry)
-        if kind.board is not None:
-            raise UsageError(
-                f"{entry.name} is a microcontroller's board, which is not gated yet",
-                hint="budgets of flash and RAM are held by edgekit compile",
-            )
         found.append(Place(entry=entry, target=kind))
     names = [place.entry.name for place in found]
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -95,7 +93,7 @@ def shelf(chosen: Chosen, folder: Path | None) -> Shelf:
 
 def gate_request(model: Path, chosen: Chosen, flags: dict[str, Any]) -> GateRequest:
     """What is gated, and how it is measured."""
-    from edgekit.flows.gating.gate import GateRequest
+    from edgekit.flows.gating.gated import GateRequest
 
     plan = replace(plan_from(flags, mode="gate"), operators=False, stages=False)  # no check needs them
     if flags["max_warmup"] is not None:
@@ -110,4 +108,5 @@ def gate_request(model: Path, chosen: Chosen, flags: dict[str, Any]) -> GateRequ
         reference=flags["reference"],
         timeout_s=flags["timeout"],
         offline=flags["offline"],
+        times_emulators=any(flags[name] is not None for name in _TIMING),
     )

@@ -29,6 +29,9 @@ Commands:
   gate         Hold a build against budgets and a baseline, on its devices.
   baseline     Save, list and remove what builds are held against.
   report       Show a stored run as table, markdown, JSON or HTML.
+  sbom         Write what a bundle is made of, and how it was made.
+  keys         Make, install and rotate the keys that sign releases.
   devices      Add, list, remove and trust devices.
   emulator     Bring emulated devices up and down.
+  selftest     Inject faults and see whether edgekit keeps its promises.
 """

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from edgekit.cli._output import Output, output_options
 from edgekit.cli._settings import PATH
+
+if TYPE_CHECKING:
+    from edgekit.core.device_entry import DeviceEntry
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,3 +48,15 @@ def weights_option(function: F) -> F:
 def offline_option(function: F) -> F:
     """--offline."""
     return click.option("--offline", is_flag=True, help="Download nothing.")(function)
+
+
+def sign_option(function: F) -> F:
+    """--sign-key; see `signed_by`."""
+    return click.option(
+        "--sign-key", help="Sign the release with this key (edgekit keys list), not with the one of the device's entry."
+    )(function)
+
+
+def signed_by(entry: DeviceEntry, key: str | None) -> DeviceEntry:
+    """The device with the key that --sign-key names."""
+    return entry if key is None else replace(entry, signing_key=key)

@@ -42,7 +42,12 @@ class Output:
     def note(self, text: str) -> None:
         """A line for people, on stderr."""
         if not self.quiet:
-            click.echo(text, err=True)
+            click.echo(shown(text), err=True)
+
+    @property
+    def has_live_progress(self) -> bool:
+        """Whether progress is drawn over itself: stderr is a terminal, and nobody asked for lines or silence."""
+        return not self.quiet and not self.verbose and sys.stderr is not None and sys.stderr.isatty()
 
     @contextmanager
     def progress(self) -> Iterator[OnEvent]:
@@ -51,7 +56,7 @@ class Output:
             yield ignore
         elif self.verbose:
             yield _as_line
-        elif sys.stderr is not None and sys.stderr.isatty():
+        elif self.has_live_progress:
             from edgekit.cli._render import live_progress
 
             with live_progress() as listener:
@@ -88,7 +93,7 @@ def show_error(error: EdgekitError, *, as_json: bool, debug: bool) -> None:
         traceback.print_exception(error)
         for key in ("traceback", "log"):
             if error.details.get(key):
-                click.echo(f"--- {key}\n{error.details[key]}", err=True)
+                click.echo(shown(f"--- {key}\n{error.details[key]}"), err=True)
     click.echo(f"{click.style('error', fg='red', bold=True)}: {shown(error.message)}", err=True)
     if error.hint:
         click.echo(f"  try: {shown(error.hint)}", err=True)

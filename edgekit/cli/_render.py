@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from rich import markup
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from edgekit.cli._output import shown
 from edgekit.core.events import Event, OnEvent
 from edgekit.report import GPU_TITLE, MCU_TITLE, NPU_TITLE, build_page
 from edgekit.report import table as report_table
@@ -23,6 +24,11 @@ class _Stdout(Console):
     def on_broken_pipe(self) -> None:
         """Nobody listens any more."""
         raise BrokenPipeError
+
+
+def escape(text: str) -> str:
+    """Text that is neither markup nor a command to the terminal, whatever file or device it comes from."""
+    return markup.escape(shown(text))
 
 
 def console() -> Console:

@@ -41,7 +41,7 @@ def gate(document: Mapping[str, Any]) -> None:
 def saved(document: Mapping[str, Any]) -> None:
     """What was kept, and where."""
     table(f"baseline {document['name']} on {document['device']}", ("", ""), list(_facts(document).items()))
-    for doubt in document["measurement"]["doubts"]:
+    for doubt in document["measurement"].get("doubts", ()):
         click.echo(shown(f"note: {doubt['flag']}: {doubt['reason']}"), err=True)
     click.echo(shown(f"saved {document['path']}"))
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from edgekit.cli._options import model_argument, weights_option, with_output
-from edgekit.cli._output import Output
+from edgekit.cli._output import Output, shown
 from edgekit.cli._settings import choose, compile_options, data_options, metric_option, project_options, target_options
 
 
@@ -47,9 +47,9 @@ def command(
 
     def draw() -> None:
         for line in document["checked"]:
-            click.echo(f"ok    {line}")
+            click.echo(shown(f"ok    {line}"))
         for line in document["warnings"]:
-            click.echo(f"note  {line}")
+            click.echo(shown(f"note  {line}"))
         if calibration:
             _draw_calibration(document["calibration"])
 
@@ -58,7 +58,7 @@ def command(
 
 def _draw_calibration(document: dict[str, Any]) -> None:
     for finding in document["findings"]:
-        click.echo(f"note  calibration, {finding['rule']}: {finding['message']}")
+        click.echo(shown(f"note  calibration, {finding['rule']}: {finding['message']}"))
     if not document["findings"]:
         click.echo(f"ok    calibration data {document['data']}: nothing wrong in {document['samples']} samples")
     for point in document["curve"]:

@@ -7,9 +7,18 @@ from typing import Any
 
 import click
 
-from edgekit.cli._options import model_argument, offline_option, weights_option, with_output
+from edgekit.cli._fleet import deploy_to_fleet, fleet_options, is_fleet
+from edgekit.cli._options import (
+    model_argument,
+    offline_option,
+    sign_option,
+    signed_by,
+    weights_option,
+    with_output,
+)
 from edgekit.cli._output import Output, gate
 from edgekit.cli._plan import plan_from, plan_options
+from edgekit.cli._rate import limited, rate_option
 from edgekit.cli._settings import (
     choose,
     compile_options,
@@ -19,6 +28,7 @@ from edgekit.cli._settings import (
     project_options,
     target_options,
 )
+from edgekit.cli._terms import terms_from, terms_options
 
 
 @click.command()
@@ -31,8 +41,12 @@ from edgekit.cli._settings import (
 @metric_option
 @plan_options
 @offline_option
+@sign_option
+@rate_option
 @click.option("--dry-run", is_flag=True, help="Compile and show what would be done; touch no device.")
 @click.option("--no-profile", is_flag=True, help="Do not measure latency and memory.")
+@fleet_options
+@terms_options
 @project_options
 @with_output
 def command(
@@ -51,7 +65,19 @@ def command(
 
     MODEL is a model as for `edgekit compile`, or a bundle. The activation is atomic: whatever happens, the device runs
     the old release or the new one. Without --device the only device of the target is taken.
+    With --group or --label it goes to a fleet, in waves (docs/guide/fleet.md).
     """
+    if is_fleet(flags):
+        return deploy_to_fleet(
+            model,
+            target=target,
+            device=device,
+            recipe=recipe,
+            config=config,
+            dry_run=dry_run,
+            console=console,
+            flags={**flags, "offline": offline, "no_profile": no_profile},
+        )
     from edgekit.bundle.pack import Bundle, is_bundle
     from edgekit.core.units import format_bytes
     from edgekit.flows.compile import compile_model
@@ -60,11 +86,12 @@ def command(
     from edgekit.flows.record import keep_run
 
     chosen = choose(config, target=target, device=device, recipe=recipe)
-    entry = None if dry_run else chosen.device()
+    entry = None if dry_run else limited(signed_by(chosen.device(), flags["sign_key"]), flags["limit_rate"])
     named = chosen.model(model, flags["weights"])
     bundle_path = named if isinstance(named, Path) and is_bundle(named) else None
     kind = chosen.target(device=entry) if bundle_path is None else chosen.bundle_target(bundle_path, recipe, flags)
     plan = None if no_profile else plan_from(flags)
+    terms = terms_from(flags)
     with keep_run() as run, console.progress() as on_event:
         if bundle_path is not None:
             bundle = Bundle.open(bundle_path)
@@ -76,7 +103,7 @@ def command(
                 timeout_s=flags["timeout"],
                 metric=chosen.metric(flags),
             )
-            deployed = deploy_bundle(bundle, entry, kind, proof=proof, offline=offline, on_event=on_event)
+            deployed = deploy_bundle(bundle, entry, kind, proof=proof, terms=terms, offline=offline, on_event=on_event)
             document = run.keep(deployed_document(deployed), deployed.measurement)
         else:
             request = chosen.compile_request(model, kind, flags)
@@ -90,7 +117,7 @@ def command(
                     timeout_s=flags["timeout"],
                     metric=request.metric,
                 )
-                deployed = deploy_model(request, entry, proof=proof, offline=offline, on_event=on_event)
+                deployed = deploy_model(request, entry, proof=proof, terms=terms, offline=offline, on_event=on_event)
                 document = run.keep(deployed_document(deployed), deployed.measurement)
 
     def draw() -> None:
@@ -106,7 +133,8 @@ def command(
             deployment = document["deployment"]
             sent, lacked = (format_bytes(deployment[name]) for name in ("transferred_bytes", "bytes_sent"))
             click.echo(f"sent    {sent}" + (f" for {lacked}" if sent != lacked else ""))
-            click.echo(f"active  {deployment['active'][:12]} on {entry.name}")
+            confirmed = ", confirmed" if deployment["confirmed"] else ""
+            click.echo(f"active  {deployment['active'][:12]} on {entry.name}{confirmed}")
 
     console.show(document, draw)
     return gate(document)

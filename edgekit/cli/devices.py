@@ -6,7 +6,10 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli._output import Output, output_options
+from edgekit.cli._harden import harden
+from edgekit.cli._output import Output, output_options, shown
+from edgekit.cli._quarantine import release
+from edgekit.cli._releases import confirm, pin, unpin
 
 
 @click.group(name="devices")
@@ -14,19 +17,30 @@ def command() -> None:
     """Add, list, remove and trust devices."""
 
 
+command.add_command(harden)
+command.add_command(release)
+command.add_command(confirm)
+command.add_command(pin)
+command.add_command(unpin)
+
+
 @command.command("list")
 @output_options
 def list_(as_json: bool, quiet: bool, verbose: bool) -> None:
     """List the inventory."""
+    from edgekit.flows.fleet.quarantine import quarantines
     from edgekit.flows.inventory import device_documents
 
-    documents = device_documents()
+    fenced = quarantines()
+    documents = [{**one, "quarantined": fenced.get(one["name"])} for one in device_documents()]
 
     def draw() -> None:
         from edgekit.cli import _render
 
         rows = [(d["name"], d["url"], d["target"] or "", d["trust"], d["emulator"] or "") for d in documents]
         _render.table("", ("device", "url", "target", "host key", "emulator"), rows)
+        for name, because in fenced.items():
+            click.echo(shown(f"{name} is quarantined: {because}; edgekit devices release {name} --reason TEXT"))
 
     Output(as_json=as_json, quiet=quiet, verbose=verbose).show(
         {"schema": "edgekit.devices/1", "devices": documents}, draw
@@ -40,6 +54,10 @@ def list_(as_json: bool, quiet: bool, verbose: bool) -> None:
 @click.option("--identity", type=click.Path(path_type=Path, readable=False), help="Private key for this device.")
 @click.option("--host-key", help="Public host key to pin: 'ssh-ed25519 AAAA...'.")
 @click.option("--label", "labels", multiple=True, help="Label; may be repeated.")
+@click.option("--group", "groups", multiple=True, help="Group that a fleet deploy can name; may be repeated.")
+@click.option(
+    "--signing-key", help="Key from `edgekit keys list` that signs its releases; without one it takes unsigned ones."
+)
 @output_options
 def add(
     name: str,
@@ -48,6 +66,8 @@ def add(
     identity: Path | None,
     host_key: str | None,
     labels: tuple[str, ...],
+    groups: tuple[str, ...],
+    signing_key: str | None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -56,12 +76,23 @@ def add(
     from edgekit.flows.inventory import add_device
 
     output = Output(as_json=as_json, quiet=quiet, verbose=verbose)
-    document = add_device(name, url, target=target, identity=identity, host_key=host_key, labels=labels)
+    document = add_device(
+        name,
+        url,
+        target=target,
+        identity=identity,
+        host_key=host_key,
+        labels=labels,
+        groups=groups,
+        signing_key=signing_key,
+    )
 
     def draw() -> None:
         click.echo(f"added {name}")
         if document["trust"] == "known_hosts" and not url.startswith("local:"):
             click.echo(f"its host key is looked up in known_hosts; to pin it: edgekit devices trust {name}")
+        if document["unsigned"] and not url.startswith("local:"):
+            click.echo(f"it takes unsigned releases (unsigned = true); else: edgekit keys install KEY --device {name}")
 
     output.show(document, draw)
 

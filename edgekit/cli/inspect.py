@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from edgekit.cli._options import model_argument, weights_option, with_output
-from edgekit.cli._output import Output
+from edgekit.cli._output import Output, shown
 from edgekit.cli._settings import choose, project_options
 from edgekit.cli._values import shape
 
@@ -68,6 +68,6 @@ def command(
         ]
         _render.table("", ("target", "", "why not"), verdicts)
         for warning in document["warnings"]:
-            click.echo(f"note: {warning}")
+            click.echo(shown(f"note: {warning}"))
 
     console.show(document, draw)

@@ -142,6 +142,18 @@ def test_budgets_of_the_project_are_held_without_a_baseline(folder: Path) -> Non
     assert {check["kind"] for check in held["checks"]} == {"budget"}
 
 
+def test_device_that_cannot_be_asked_leaves_the_gate_open_and_the_others_are_judged(folder: Path) -> None:
+    (folder / "edgekit.toml").write_text('schema = 1\ntarget = "host"\n[gate.targets.host.budgets]\nflash = "1MiB"\n')
+    nobody = ("--device", "ssh://pi@127.0.0.1:1", "--target", "host")
+
+    document = edgekit("gate", "model.tflite", *HERE, *nobody, "--fail-on", "budget", cwd=folder, fails=11)
+
+    assert outcomes(document) == {"flash_bytes": "pass", "device": "inconclusive"}
+    assert [device["error"] is None for device in document["devices"]] == [True, False]
+    assert "127.0.0.1" in document["checks"][1]["reason"]
+    assert edgekit("gate", "model.tflite", *nobody, cwd=folder, fails=6)["error"]["code"] == "E_NETWORK"
+
+
 def test_another_evaluation_set_leaves_the_accuracy_open(saved: Path) -> None:
     document = gate(saved, "--eval-data", "few.npz", fails=11)
 
@@ -235,7 +247,6 @@ def nothing(folder: Path) -> None:
         (nothing, (*GATE, "--fail-on", "nosy"), 3, "did you mean 'noisy'?"),
         (nothing, (*GATE, "--device", "local://"), 2, "'local://' is named twice"),
         (nothing, ("gate", "model.tflite", *HERE), 2, "nothing to hold the build against"),
-        (nothing, ("gate", "model.tflite", "--target", "cortex_m4", "--baseline", "main"), 2, "board"),
         (nothing, (*GATE, "--markdown", "-"), 2, "both want stdout"),
         (nothing, (*GATE, "--junit", "."), 3, "is a folder"),
         (nothing, (*SAVE[:2], "../main", *SAVE[3:]), 2, "no name for a baseline"),
