@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from edgekit.core.errors import ConfigurationError
+from edgekit.core.errors import ConfigurationError, InputError
 from edgekit.core.files import require_readable
 from edgekit.core.suggest import did_you_mean
 
@@ -63,8 +63,11 @@ def read_toml(path: Path, *, what: str) -> TomlFile:
         ConfigurationError: the file is too large, not UTF-8, not TOML, or of a newer schema.
     """
     require_readable(path, what=f"{what} file")
-    with path.open("rb") as file:
-        data = file.read(_MAX_BYTES + 1)
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+    except OSError as cause:
+        raise InputError(f"the {what} file {path} cannot be read: {cause.strerror}", hint="check the disk") from cause
     if len(data) > _MAX_BYTES:
         raise ConfigurationError(f"{path} is larger than 1 MiB", hint=f"is this really a {what} file?")
     text = _decode(path, data)

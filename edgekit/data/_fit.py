@@ -100,6 +100,8 @@ def _advice(have: _Shape, want: _Shape) -> str:
             return f'set color = "{"rgb" if want[2] == 3 else "gray"}" for image files, or store {want[2]} channels'
         if third == want[2]:
             return f"set resize = [{want[0]}, {want[1]}] for image files, or store them in this size"
+    if len(want) == 3 and have in (want[:2], want[1:]):
+        return f"the samples have no channels: store {want[2] if have == want[:2] else want[0]} of them"
     if -1 not in want and prod(have) == prod(want):
         return "both hold the same number of values: reshape the samples"
     return "give samples of the model's shape"

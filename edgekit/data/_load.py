@@ -69,10 +69,13 @@ def load_dataset(
     )
     if limit is not None:
         stored = stored.take(choose(len(stored), limit, seed=0, labels=stored.class_labels))
-    suspicions = [found for array in stored.inputs if (found := rule.suspicion(array))]
+    prepared = tuple(_prepared(spec, rule, array) for array in stored.inputs)
+    doubts = [rule.suspicion(array) for array in stored.inputs]
+    doubts += [rule.absurdity(raw, made) for raw, made in zip(stored.inputs, prepared, strict=True)]
+    suspicions = [doubt for doubt in doubts if doubt is not None]
     ready = Dataset(
         name=spec,
-        inputs=tuple(rule.apply(array) for array in stored.inputs),
+        inputs=prepared,
         labels=stored.labels,
         preprocessing=rule,
         class_names=raw.class_names,
@@ -101,6 +104,22 @@ def _check_inputs(spec: str, raw: RawSamples) -> None:
             raise InputError(f"{spec} has no samples (shape {list(array.shape)})", hint="give at least one sample")
         if (at := _first_not_finite(array)) is not None:
             raise InputError(f"{spec}: sample {at} has a value that is NaN or infinite", hint="remove it, or repair it")
+
+
+def _prepared(spec: str, rule: Preprocessing, array: NDArray[Any]) -> NDArray[Any]:
+    """The samples as the rule makes them.
+
+    Raises:
+        InputError: the rule is not for these samples, or takes a value beyond what its dtype holds.
+    """
+    with np.errstate(over="ignore"):  # what overflows is told below
+        made = rule.apply(array)
+    if (at := _first_not_finite(made)) is not None:
+        raise InputError(
+            f"{spec}: preprocessing takes a value of sample {at} beyond {np.finfo(made.dtype).max:.2g}",
+            hint="check scale, offset, mean, std and dtype",
+        )
+    return made
 
 
 def _first_not_finite(array: NDArray[Any]) -> int | None:

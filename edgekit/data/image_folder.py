@@ -18,19 +18,27 @@ from edgekit.data._base import MAX_BYTES, Loader, RawSamples, Request
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+MAX_FILES = 1_000_000
+"""Most images of a folder: their names alone take some 100 MB, and a sample of them judges as well."""
+
+_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _MODES = frozenset({"1", "CMYK", "HSV", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "YCbCr"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Listing:
-    """Image files in order, the class of each, and how many other files lie there."""
+    """Names of image files in order, the class of each, and how many other files lie there."""
 
-    files: list[Path]
+    root: Path
+    names: list[str]
     labels: NDArray[np.int64] | None
     class_names: tuple[str, ...]
     others: int
+
+    def path(self, at: int) -> Path:
+        """Where an image is."""
+        return self.root / ("" if self.labels is None else self.class_names[self.labels[at]]) / self.names[at]
 
 
 class _BadImageError(Exception):
@@ -43,8 +51,8 @@ class _ImageFolder(Loader):
 
     def _load(self, request: Request) -> RawSamples:
         listing = _list(request.path)
-        chosen = choose(len(listing.files), request.limit or len(listing.files), seed=0, labels=listing.labels)
-        pixels, kept, left_out = _read_all([listing.files[at] for at in chosen], request)
+        chosen = choose(len(listing.names), request.limit or len(listing.names), seed=0, labels=listing.labels)
+        pixels, kept, left_out = _read_all([listing.path(at) for at in chosen], request)
         doubts = [f"left out {reason}" for reason in left_out]
         if listing.others:
             doubts.append(f"{listing.others} files in {request.path} are no images and were left out")
@@ -59,27 +67,45 @@ LOADER = _ImageFolder()
 
 
 def _list(root: Path) -> _Listing:
-    files: list[Path] = []
-    labels: list[int] = []
+    names: list[str] = []
+    counts: list[int] = []
     others = 0
     classes = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
-    for label, folder in enumerate(classes or [""]):
-        for entry in sorted(os.scandir(root / folder), key=lambda entry: entry.name):
-            if entry.name.startswith("."):
-                continue
-            if Path(entry.name).suffix.lower() in _SUFFIXES and entry.is_file():
-                files.append(root / folder / entry.name)
-                labels.append(label)
-            else:
-                others += 1
-    if not files:
+    for folder in classes or [""]:
+        found, rest = _images(root / folder)
+        names += found
+        counts.append(len(found))
+        others += rest
+        if len(names) > MAX_FILES:
+            raise InputError(
+                f"{root} holds more than {MAX_FILES:,} images", hint="put a sample of them into a folder of its own"
+            )
+    if not names:
         raise InputError(f"{root} holds no images", hint="it needs a folder of images per class: ROOT/cat/1.png")
     return _Listing(
-        files=files,
-        labels=np.asarray(labels, np.int64) if classes else None,
+        root=root,
+        names=names,
+        labels=np.repeat(np.arange(len(classes), dtype=np.int64), counts) if classes else None,
         class_names=tuple(classes),
         others=others,
     )
+
+
+def _images(folder: Path) -> tuple[list[str], int]:
+    """Names of the image files in a folder, sorted, no more than one too many; and how many other files it has."""
+    names: list[str] = []
+    others = 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if not (entry.name.lower().endswith(_SUFFIXES) and entry.is_file()):
+                others += 1
+                continue
+            names.append(entry.name)
+            if len(names) > MAX_FILES:
+                break
+    return sorted(names), others
 
 
 def _empty_classes(listing: _Listing) -> list[str]:
@@ -104,7 +130,7 @@ def _read_all(files: list[Path], request: Request) -> tuple[NDArray[np.uint8], l
                 ) from cause
             continue
         if pixels is None:
-            pixels = _room(len(files), image, request.path)
+            pixels = _room(len(files), image, request)
         if image.shape != pixels.shape[1:]:
             raise InputError(
                 f"images differ in size: {files[kept[0]]} is {_size(pixels[0])}, and {file} is {_size(image)}",
@@ -147,10 +173,10 @@ def _pillow() -> Any:
     return Image
 
 
-def _room(count: int, image: NDArray[np.uint8], root: Path) -> NDArray[np.uint8]:
-    if count * image.nbytes > MAX_BYTES:
+def _room(count: int, image: NDArray[np.uint8], request: Request) -> NDArray[np.uint8]:
+    if count * image.size * np.dtype(request.preprocessing.dtype).itemsize > MAX_BYTES:
         raise InputError(
-            f"{count} images of {_size(image)} in {root} take more than {MAX_BYTES >> 30} GiB",
+            f"{count} images of {_size(image)} in {request.path} take more than {MAX_BYTES >> 30} GiB",
             hint="give a smaller resize, or a limit",
         )
     return np.empty((count, *image.shape), np.uint8)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from edgekit.bundle.pack import is_bundle
 from edgekit.core.errors import InputError, UnsupportedError, VerificationError
 from edgekit.core.registry import SOURCES
+from edgekit.sources._onnx import read_onnx, refusal
 from edgekit.sources._zip import member_names
 
 _KNOWN_ELSEWHERE = (
@@ -22,6 +24,8 @@ _KNOWN_ELSEWHERE = (
     (b"\x08", 0, "perhaps an ONNX model"),
 )
 _PICKLES = {"a Python pickle"}
+_HEADER = re.compile(rb'{\s*["}]')
+"""How the JSON of a safetensors file begins, behind eight bytes of its length, which may lie."""
 
 
 def recognise(path: str, shown: str) -> dict[str, Any]:
@@ -77,11 +81,18 @@ def _unknown(file: Path, shown: str) -> InputError | UnsupportedError | Verifica
             f"{shown} is an edgekit bundle, which is compiled already",
             hint=f"edgekit profile {shown} measures it, edgekit deploy {shown} puts it on a device",
         )
+    if (onnx := read_onnx(file)) is not None:
+        return refusal(onnx, shown)
     with file.open("rb") as stream:
         head = stream.read(512)
     looks_like = next(
         (what for magic, place, what in _KNOWN_ELSEWHERE if head[place : place + len(magic)] == magic), None
     )
+    if head[8:9] == b"{" and _HEADER.match(head[8:]):
+        return UnsupportedError(
+            f"{shown} holds weights alone (safetensors), no model",
+            hint="name the function that builds the model: module:function --weights FILE",
+        )
     if head[:2] == b"PK":
         names = member_names(file)
         pickled = any(name.endswith("data.pkl") for name in names)

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.core.artifact import TensorSpec
-from edgekit.core.errors import UnsupportedError
+from edgekit.core.errors import UnsupportedError, VerificationError
 from edgekit.core.torchscript import is_ours, read_script
 from edgekit.sources._base import Signature, Source
 from edgekit.sources._facts import told_facts
 from edgekit.sources._zip import check_archive, member_names
 
 _ENGINES = {"none", "qnnpack", "x86", "fbgemm"}
+_FILE_OPERATORS = {"aten::save", "aten::from_file"}
 
 
 class Ptl(Source):
@@ -27,6 +28,10 @@ class Ptl(Source):
     def _load(self, path: Path) -> Signature:
         check_archive(path)
         script = read_script(path)
+        if opens := sorted(_FILE_OPERATORS & script.operators.keys()):
+            raise VerificationError(
+                f"{path.name} would open files: it holds the operators {', '.join(opens)}", hint="do not use it"
+            )
         told = script.facts or {}
         try:
             inputs, outputs = (tuple(map(_spec, told[side])) for side in ("inputs", "outputs"))

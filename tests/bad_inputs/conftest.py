@@ -15,8 +15,8 @@ import pytest
 from edgekit.cli._app import run
 from edgekit.core.errors import EdgekitError
 from edgekit.core.isolation import Isolate
+from edgekit.selftest.lab.scripted_agent import PRELUDE
 from edgekit.sources._base import load_source
-from tests.fakes.scripted_agent import PRELUDE
 from tests.fakes.ssh_server import USER, Behaviour, FakeSshServer, make_key
 from tests.models import tflite_files
 from tests.models.command import warm_child

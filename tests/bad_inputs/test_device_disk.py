@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from device_agents.linux.storage import file_system
-from tests.fakes.agent_process import AgentProcess
+from edgekit.selftest.lab.agent_process import AgentProcess
 
 HOST = ("--target", "host")
 LOCAL = ("--device", "local://")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from edgekit.selftest.lab.hostile_models import hostile_models
 from tests.models import torch_files as files
 
 
@@ -136,3 +137,12 @@ def test_17_torchscript_is_inspected_and_not_compiled(edgekit, torch_files):
 
     assert (inspected.code, inspected.document["format"]) == (0, "torchscript")
     assert (compiled.code, "--weights" in compiled.message) == (14, True)
+
+
+@pytest.mark.parametrize(("name", "operator"), [("save_a_file", "aten::save"), ("map_a_file", "aten::from_file")])
+def test_17_ptl_that_opens_files_is_refused(refusal, name, operator):
+    data = next(model.data for model in hostile_models() if model.name == f"ptl/{name}")
+
+    error = refusal(data, "model.ptl")
+
+    assert (error.exit_code, operator in error.message) == (4, True)

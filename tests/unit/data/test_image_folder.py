@@ -11,7 +11,7 @@ import pytest
 
 from edgekit.core.errors import InputError, VerificationError
 from edgekit.core.preprocessing import Color, Layout, Preprocessing
-from edgekit.data import load_dataset
+from edgekit.data import image_folder, load_dataset
 
 
 @pytest.fixture
@@ -157,3 +157,22 @@ def test_program_in_an_image_format_is_not_run(tmp_path):
 
     with pytest.raises(InputError, match="cannot identify image file"):
         load_dataset(str(tmp_path))
+
+
+def test_images_that_are_too_large_once_they_are_prepared_are_refused(cats_and_dogs, monkeypatch):
+    stored = 4 * 6 * 4 * 3
+    monkeypatch.setattr(image_folder, "MAX_BYTES", stored)
+
+    with pytest.raises(InputError, match="4 images of 6x4"):
+        load_dataset(cats_and_dogs)
+    made = load_dataset(cats_and_dogs, Preprocessing(dtype="uint8"))
+
+    assert made.inputs[0].nbytes == stored
+
+
+def test_folder_with_more_images_than_one_can_judge_is_refused_unread(cats_and_dogs, monkeypatch):
+    monkeypatch.setattr(image_folder, "MAX_FILES", 3)
+    monkeypatch.setattr(image_folder, "_read", None)
+
+    with pytest.raises(InputError, match="more than 3 images"):
+        load_dataset(cats_and_dogs)

@@ -113,3 +113,30 @@ def test_range_that_contradicts_the_rule_is_doubted(rule, stored, words):
 )
 def test_range_that_goes_with_the_rule_is_not_doubted(rule, stored):
     assert rule.suspicion(stored) is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "stored", "words"),
+    [
+        (Preprocessing(mean=(1e38,)), UNIT, "values from -1e+38 to -1e+38 of them"),
+        (Preprocessing(std=(1e-12,)), UNIT, "values from 0 to 1e+12 of them"),
+        (Preprocessing(scale=0.0, offset=3.0), BYTES, "makes 3 of every value"),
+    ],
+)
+def test_values_that_no_model_was_trained_with_are_doubted(rule, stored, words):
+    assert words in str(rule.absurdity(stored, rule.apply(stored)))
+
+
+@pytest.mark.parametrize(
+    ("rule", "stored"),
+    [
+        (Preprocessing(), np.array([[1e30, -1e30]])),
+        (Preprocessing(scale=0.5), np.array([[4e7, -4e7]])),
+        (Preprocessing(scale=1 / 255), BYTES),
+        (Preprocessing(scale=1 / 255), np.zeros((1, 3), np.uint8)),
+        (Preprocessing(scale=2.0), np.zeros((0, 3))),
+    ],
+    ids=["unchanged", "smaller than before", "usual", "stored alike", "empty"],
+)
+def test_values_that_a_model_may_be_trained_with_are_not_doubted(rule, stored):
+    assert rule.absurdity(stored, rule.apply(stored)) is None
