@@ -16,7 +16,7 @@ from benchmarks._folders import ROOT
 from benchmarks._machine import Machine, describe, this_machine
 from benchmarks._missing import CannotRun
 
-SPEED = ("help", "compile", "redeploy", "transfer", "evaluate", "rollback", "demo")
+SPEED = ("help", "compile", "redeploy", "transfer", "delta", "evaluate", "rollback", "demo")
 COMPRESSION = (
     "quickdraw",
     "passes",
@@ -30,9 +30,10 @@ COMPRESSION = (
     "torch_slim",
 )
 MICROCONTROLLERS = ("mcu",)
+FLEETS = ("fleet", "fleet_sim")
 MEASUREMENT = ("coverage", "aa", "disturbances", "repeatability", "gate_repeats")
-NAMES = (*SPEED, *COMPRESSION, *MICROCONTROLLERS, *MEASUREMENT)
-GROUPS = {"all": NAMES, "compression": COMPRESSION, "measurement": MEASUREMENT}
+NAMES = (*SPEED, *COMPRESSION, *MICROCONTROLLERS, *MEASUREMENT, *FLEETS)
+GROUPS = {"all": NAMES, "compression": COMPRESSION, "measurement": MEASUREMENT, "fleets": FLEETS}
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 
 
@@ -44,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("name", choices=[*NAMES, *GROUPS], help="what to measure; all writes docs/benchmarks.md")
     made.add_argument("--runs", type=_positive, help="measured runs of each kind; default: the benchmark's own")
     made.add_argument("--device", help="name or URL of a device, for aa, disturbances, repeatability and gate_repeats")
-    made.add_argument("--gap", type=float, help="seconds between the runs of repeatability")
+    made.add_argument("--gap", type=float, help="seconds between the two runs of a pair of repeatability")
     made.add_argument("--json", action="store_true", dest="as_json", help="print raw figures as one JSON document")
     return made
 

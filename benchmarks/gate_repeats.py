@@ -21,6 +21,7 @@ RUNS = 50
 TAKES = ("device",)
 
 _PLAN = ("--processes", "10", "--max-processes", "20", "--min-seconds", "0.5")
+"""Where times decide; an emulated device's gate needs none."""
 _VERDICTS = {0: "pass", 1: "fail", 11: "inconclusive"}
 _HERE = "local://"
 
@@ -52,22 +53,23 @@ def measure(runs: int, *, device: str = LOCAL) -> GateRepeats:
         device: as `device_of` takes it.
     """
     with device_of(device) as entry:
-        where = _HERE if device == LOCAL else entry.name
+        where, plan = (_HERE, _PLAN) if device == LOCAL else (entry.name, ())
         folder = Path(os.environ["EDGEKIT_DATA_DIR"]).parent / "ci-gate"
         shutil.copytree(ROOT / "examples" / "ci-gate", folder, ignore=shutil.ignore_patterns("data", "build"))
-        _script(folder, where, "ci.sh", "baseline", *_PLAN)
+        _script(folder, where, "ci.sh", "baseline", *plan)
         verdicts, seconds, reasons = [], [], []
         for _ in range(runs):
             started = time.perf_counter()
-            verdict, checks = _gate(folder, where)
+            verdict, checks = _gate(folder, where, plan)
             seconds.append(time.perf_counter() - started)
             verdicts.append(verdict)
+            print(f"gate {len(verdicts)}: {verdict}", file=sys.stderr, flush=True)  # noqa: T201 - it takes an hour
             reasons += [f"{one['metric']}: {one['reason']}" for one in checks if one["outcome"] != "pass"]
         planted = {}
         for bug in ("accuracy", "slow"):
             _script(folder, where, "plant.sh", "none")
             _script(folder, where, "plant.sh", bug)
-            verdict, checks = _ci(folder, where)
+            verdict, checks = _ci(folder, where, plan)
             planted[bug] = verdict, tuple(one["metric"] for one in checks if one["outcome"] == "fail")
     return GateRepeats(
         device=device, verdicts=tuple(verdicts), seconds=tuple(seconds), reasons=tuple(reasons), planted=planted
@@ -121,13 +123,13 @@ def _script(folder: Path, device: str, name: str, *arguments: str) -> subprocess
     return done
 
 
-def _ci(folder: Path, device: str) -> tuple[str, list[dict[str, str]]]:
-    done = _script(folder, device, "ci.sh", *_PLAN, "--json")
+def _ci(folder: Path, device: str, plan: tuple[str, ...]) -> tuple[str, list[dict[str, str]]]:
+    done = _script(folder, device, "ci.sh", *plan, "--json")
     return _VERDICTS[done.returncode], json.loads(done.stdout[done.stdout.index('{\n  "') :])["checks"]
 
 
-def _gate(folder: Path, device: str) -> tuple[str, list[dict[str, str]]]:
-    command = [*EDGEKIT, "gate", "build/model.edgekit", "--device", device, *_PLAN, "--json"]
+def _gate(folder: Path, device: str, plan: tuple[str, ...]) -> tuple[str, list[dict[str, str]]]:
+    command = [*EDGEKIT, "gate", "build/model.edgekit", "--device", device, *plan, "--json"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=3600, check=False)
     if done.returncode not in _VERDICTS:
         raise RuntimeError(f"the gate ended with {done.returncode}:\n{done.stderr}")

@@ -8,9 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -24,7 +23,7 @@ from edgekit.core.regression import Comparison, compare_medians, noise_floor
 from edgekit.core.statistics import Interval, interval_of
 
 RUNS = 20
-"""Pairs of runs, one after the other: each run is the second of one pair and the first of the next."""
+"""Pairs of runs: they overlap, so that twenty pairs that are minutes apart do not take hours."""
 
 TAKES = ("device", "gap")
 GAP_S = 300.0
@@ -40,7 +39,8 @@ class Repeatability:
 
     Attributes:
         device: where the runs were.
-        gap_s: between the end of a run and the start of the next.
+        gap_s: at least so much later begins the second run of a pair.
+        started_s: when each run began, after the first one did.
         p50_ns: of each run.
         floor: of the device, from the processes of the first two runs.
         bare: edgekit's processes (second) against bare loops (first), in turn, on this computer.
@@ -52,6 +52,7 @@ class Repeatability:
 
     device: str
     gap_s: float
+    started_s: tuple[float, ...]
     p50_ns: tuple[float, ...]
     floor: float
     bare: Comparison
@@ -62,12 +63,16 @@ class Repeatability:
 
     @property
     def apart(self) -> list[float]:
-        """How far each pair is apart, as a share."""
-        return [abs(after / before - 1) for before, after in pairwise(self.p50_ns)]
+        """How far the medians of each pair are apart, as a share: each run and the first that is late enough."""
+        return [
+            abs(self.p50_ns[later] / p50 - 1)
+            for started, p50 in zip(self.started_s, self.p50_ns, strict=True)
+            if (later := next(_from(self.started_s, started + self.gap_s), None)) is not None
+        ]
 
 
 def measure(runs: int, *, device: str = LOCAL, gap: float = GAP_S) -> Repeatability:
-    """Measure once more than there are pairs, then compare with a bare loop, then with the profiler.
+    """Measure run after run until there are enough pairs, then compare with a bare loop, then with the profiler.
 
     Args:
         runs: pairs.
@@ -77,10 +82,14 @@ def measure(runs: int, *, device: str = LOCAL, gap: float = GAP_S) -> Repeatabil
     (model,) = chains([_LAYERS], device)
     (local_model,) = chains([_LAYERS], LOCAL)
     medians: list[list[float]] = []
+    started: list[float] = []
     with device_of(device) as entry:
-        for number in range(runs + 1):
-            time.sleep(gap if number else 0)
-            (found,) = in_turn(entry, [model], plan=gate_plan(seconds=_SECONDS), processes=_PROCESSES, seed=number)
+        begin = time.monotonic()
+        while len(started) < runs or started[-1] < started[runs - 1] + gap:
+            started.append(time.monotonic() - begin)
+            (found,) = in_turn(
+                entry, [model], plan=gate_plan(seconds=_SECONDS), processes=_PROCESSES, seed=len(started)
+            )
             medians.append(_medians(found))
     with tempfile.TemporaryDirectory(prefix="edgekit-bench-") as folder:
         path = Path(folder) / "model.tflite"
@@ -92,6 +101,7 @@ def measure(runs: int, *, device: str = LOCAL, gap: float = GAP_S) -> Repeatabil
     return Repeatability(
         device=device,
         gap_s=gap,
+        started_s=tuple(started),
         p50_ns=tuple(median(one) for one in medians),
         floor=noise_floor([*medians[0], *medians[1]]),
         bare=bare,
@@ -100,6 +110,11 @@ def measure(runs: int, *, device: str = LOCAL, gap: float = GAP_S) -> Repeatabil
         profiler=profiler,
         profiler_ns=profiler_ns,
     )
+
+
+def _from(times: Sequence[float], least: float) -> Iterator[int]:
+    """Places of the times that are late enough, in order."""
+    return (place for place, time_s in enumerate(times) if time_s >= least)
 
 
 def _medians(measurement: Measurement) -> list[float]:
