@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from edgekit.core.errors import UnsupportedError
 from edgekit.core.firmware import Image
 from edgekit.core.target import Board
 from edgekit.core.tflite.integer_facts import integer_facts
-from edgekit.core.tflite.model import read_model
+from edgekit.core.tflite.model import Model, read_model
 from edgekit.mcu.emit import Library
 from edgekit.mcu.generate import compile_library
 from edgekit.mcu.layer import Core
@@ -39,20 +39,32 @@ def build(
     """
     machine = Board.from_json(board)
     network = read_model(Path(model))
-    core = core_of(machine, optimize, rounding)
-    library = compile_library(network, core)
-    image = build_image(library, machine, Path(output), target=target, optimize=optimize, toolchain=toolchain)
+    core, library, image = min(
+        _candidates(network, machine, output, target, optimize, rounding, toolchain),
+        key=lambda made: made[2].size.flash_bytes,
+    )
+    image.path.rename(output)
+    image = replace(image, path=Path(output))
     signature = {
         "inputs": [spec.as_json() for spec in network.input_specs()],
         "outputs": [spec.as_json() for spec in network.output_specs()],
     }
     told = {"machine": machine.machine, "sha256": image.sha256, **_fixed(library)}
     image.path.write_bytes(trailer.append(image.path.read_bytes(), told))
-    return {
-        "notes": [],
-        **signature,
-        "facts": integer_facts(network, activation_bytes=image.size.arena_bytes) | {"mcu": _mcu(library, core, image)},
-    }
+    facts = integer_facts(network, activation_bytes=image.size.arena_bytes)
+    return {"notes": [], **signature, "facts": facts | {"mcu": _mcu(library, core, image, optimize)}}
+
+
+def _candidates(
+    network: Model, board: Board, output: str, target: str, optimize: str, rounding: str, toolchain: str
+) -> Iterator[tuple[Core, Library, Image]]:
+    """One image, or for "flash" two: kernels that all layers share are smaller only where several layers share them."""
+    for at, code in enumerate(("flash", "speed") if optimize == "flash" else (optimize,)):
+        core = core_of(board, code, rounding)
+        library = compile_library(network, core)
+        path = Path(f"{output}.{at}")
+        image = build_image(library, board, path, target=target, optimize=optimize, toolchain=toolchain)
+        yield core, library, image
 
 
 def estimate(model: str) -> dict[str, Any]:
@@ -95,11 +107,11 @@ def _fixed(library: Library) -> dict[str, Any]:
     }
 
 
-def _mcu(library: Library, core: Core, image: Image) -> dict[str, Any]:
+def _mcu(library: Library, core: Core, image: Image, optimize: str) -> dict[str, Any]:
     size, board = image.size, image.board
     return {
         "core": core.name,
-        "optimize": core.optimize,
+        "optimize": optimize,
         "profile": core.profile,
         "toolchain": image.toolchain,
         "flags": list(image.flags),

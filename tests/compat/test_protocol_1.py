@@ -16,9 +16,9 @@ from edgekit.device.agent_build import bootstrap_source
 from edgekit.device.client import DeviceClient
 from edgekit.device.measured import MeasureRequest
 from edgekit.device.session import AgentProgram, Session
+from edgekit.selftest.lab.agent_process import AgentProcess, fake_release, floats, sha256
 from edgekit.transports import Endpoint, Limits, Trust
 from edgekit.transports.local import LocalTransport
-from tests.fakes.agent_process import AgentProcess, fake_release, floats, sha256
 
 AGENT = (Path(__file__).parent / "protocol_1" / "agent.pyz").read_bytes()
 AGENT_SHA256 = "716541f4f665b5d2e6db6c00b00b45b59b90941bdb9e3651f682a7f0faed2422"

@@ -63,6 +63,40 @@ def test_instructions_repeat_exactly(deployed: dict[str, Any], edge_profile: Pro
     assert found["provenance"] == "emulated"
 
 
+def test_board_is_gated_by_exact_figures(deployed: dict[str, Any], quickstart: Path, tmp_path: Path) -> None:
+    on, against = ("--target", "cortex_m4", "--eval-data", quickstart / "test.npz"), ("--baselines", "kept")
+    bundle = deployed["bundle"]["path"]
+    edgekit("baseline", "save", "main", bundle, *on, *against, cwd=tmp_path)
+    small = edgekit(
+        "compile", quickstart / "quickstart.keras", "--target", "cortex_m4", "--optimize", "flash",
+        *data(quickstart), "--output", "small.edgekit", cwd=tmp_path,
+    )  # fmt: skip
+
+    same = edgekit("gate", bundle, *on, "--baseline", "main", *against, cwd=tmp_path)
+    slower = edgekit("gate", "small.edgekit", *on, "--baseline", "main", *against, cwd=tmp_path, fails=1)
+
+    assert {check["metric"]: check["outcome"] for check in same["checks"]} == dict.fromkeys(
+        ("instructions", "ram_bytes", "flash_bytes", "accuracy"), "pass"
+    )
+    counted = next(check for check in slower["checks"] if check["metric"] == "instructions")
+    assert counted["outcome"] == "fail"
+    assert counted["baseline"] == same["devices"][0]["measurement"]["instructions"]["value"] < counted["value"]
+    flash = next(check for check in slower["checks"] if check["metric"] == "flash_bytes")
+    assert flash["value"] == small["mcu"]["flash_bytes"] < flash["baseline"]
+
+
+def test_budgets_of_a_board_are_held(deployed: dict[str, Any], tmp_path: Path) -> None:
+    project = 'schema = 1\ntarget = "cortex_m4"\n[gate.targets.cortex_m4.budgets]\nram = "{}"\nlatency_p90 = "2ms"\n'
+    (tmp_path / "edgekit.toml").write_text(project.format("1KiB"))
+
+    document = edgekit("gate", deployed["bundle"]["path"], cwd=tmp_path, fails=1)
+
+    ram, latency = document["checks"]
+    assert (ram["outcome"], ram["value"]) == ("fail", deployed["mcu"]["ram_bytes"])
+    assert latency["outcome"] == "inconclusive"
+    assert "emulator" in latency["reason"]
+
+
 def _first(folder: Path) -> Path:
     path = folder / "first.npz"
     np.savez(path, x=np.zeros((1, 8, 8, 1), np.float32))

@@ -26,6 +26,7 @@ def rpi4(emulated_pi: EmulatedDevice) -> DeviceEntry:
     return entry
 
 
+@pytest.mark.full
 @pytest.mark.timeout(900)
 def test_smallest_artifact_within_the_budget_keeps_its_accuracy_on_the_device(
     edgekit: Edgekit, rpi4: DeviceEntry, quickstart: Path

@@ -64,6 +64,7 @@ def active(entry: DeviceEntry) -> str | None:
         return device.status().active
 
 
+@pytest.mark.full  # P15 kills hosts in every run
 @pytest.mark.edge(target="rpi4", backend="user")
 @pytest.mark.emulated_pi
 def test_old_model_stays_active_when_the_host_is_killed(rpi4: DeviceEntry, tmp_path: Path) -> None:
@@ -90,6 +91,7 @@ def test_old_model_stays_active_when_the_host_is_killed(rpi4: DeviceEntry, tmp_p
     assert after_another_deploy == new.digest
 
 
+@pytest.mark.full  # P1 kills agents in every run
 @pytest.mark.edge(target="rpi4", backend="user")
 @pytest.mark.emulated_pi
 def test_old_model_stays_active_when_the_agent_is_killed(rpi4: DeviceEntry, tmp_path: Path) -> None:

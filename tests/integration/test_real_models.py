@@ -12,6 +12,7 @@ from tests.integration.conftest import EMULATED_PI, Edgekit
 pytestmark = [*EMULATED_PI, pytest.mark.shared_data]
 
 
+@pytest.mark.full
 def test_float_mnist_model_is_compressed_to_int8_by_the_deploy(
     edgekit: Edgekit, rpi4: DeviceEntry, shared: Path
 ) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import zipfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,11 +41,31 @@ def read_weights(path: str, shown: str, output: str) -> None:
     if head[8:9] == b"{":
         try:
             weights = load_file(path)
+            _refuse_twins(file)
         except (SafetensorError, ValueError) as cause:
             raise UnsupportedError(f"{shown} is damaged: {cause}", hint="export the weights again") from cause
     else:
         weights = _state_dict(file, shown)
     save_file({name: tensor.detach().clone().contiguous() for name, tensor in weights.items()}, output)
+
+
+def _refuse_twins(file: Path) -> None:
+    """Of two tensors with one name a reader takes the last, or the first.
+
+    Args:
+        file: safetensors, whose header is as long as it says.
+
+    Raises:
+        ValueError: there are two.
+    """
+
+    def unique(pairs: list[tuple[str, Any]]) -> None:
+        name, count = Counter(name for name, _ in pairs).most_common(1)[0] if pairs else ("", 1)
+        if count > 1:
+            raise ValueError(f"{name!r} is there {count} times")
+
+    with file.open("rb") as stream:
+        json.loads(stream.read(int.from_bytes(stream.read(8), "little")), object_pairs_hook=unique)
 
 
 def _state_dict(file: Path, shown: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.agent_process import AgentProcess
+from edgekit.selftest.lab.agent_process import AgentProcess
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.agent_process import AgentProcess, RefusedError, Release, fake_release, sha256
+from edgekit.selftest.lab.agent_process import AgentProcess, RefusedError, Release, fake_release, sha256
 
 
 def current(root: Path) -> str | None:
@@ -148,13 +148,6 @@ def test_activate_leaves_no_link_when_the_first_health_check_fails(root: Path, t
         assert refused.value.code == "E_ROLLED_BACK"
         assert agent.request("status")["active"] is None
     assert not os.path.lexists(root / "current")
-
-
-def test_activate_of_a_failed_release_may_be_tried_again(agent: AgentProcess) -> None:
-    bad = fake_release(2.0, golden_scale=3.0)
-    for _ in range(2):
-        with pytest.raises(RefusedError, match="golden"):
-            agent.deploy(bad)
 
 
 def test_activate_refuses_when_another_release_is_active_than_expected(agent: AgentProcess) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.device.agent_build import agent_digest
-from tests.fakes.agent_process import AgentProcess
+from edgekit.selftest.lab.agent_process import AgentProcess
 
 
 def cache_of(root: Path) -> Path:

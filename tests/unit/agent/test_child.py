@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.agent_process import AgentProcess, RefusedError, floats
+from edgekit.selftest.lab.agent_process import AgentProcess, RefusedError, floats
 
 
 def job(agent: AgentProcess, **model: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from device_agents.linux.runners.litert import PROBE_MODEL
-from tests.fakes.agent_process import AgentProcess, RefusedError
+from edgekit.selftest.lab.agent_process import AgentProcess, RefusedError
 
 
 @pytest.fixture

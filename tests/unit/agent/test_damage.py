@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.agent_process import AgentProcess, RefusedError, Release, fake_release, sha256
+from edgekit.selftest.lab.agent_process import AgentProcess, RefusedError, Release, fake_release, sha256
 
 FIRST, SECOND, THIRD = fake_release(1.0), fake_release(2.0), fake_release(3.0)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.agent_process import AgentProcess, RefusedError, fake_release
+from edgekit.selftest.lab.agent_process import AgentProcess, RefusedError, fake_release
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a tmpfs")
 

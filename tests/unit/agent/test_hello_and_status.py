@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.device.agent_build import agent_digest
-from tests.fakes.agent_process import AgentProcess, RefusedError, fake_release
+from edgekit.selftest.lab.agent_process import AgentProcess, RefusedError, fake_release
 
 
 def test_hello_names_agent_machine_and_root(agent: AgentProcess, root: Path) -> None:

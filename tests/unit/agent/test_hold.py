@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.agent_process import AgentProcess, RefusedError, fake_release, floats
+from edgekit.selftest.lab.agent_process import AgentProcess, RefusedError, fake_release, floats
 
 COUNTS = {"processes": 1, "warmup": 0, "samples": 1, "min_seconds": 0, "memory": 0}
 

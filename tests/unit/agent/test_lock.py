@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from device_agents.linux import lock
-from tests.fakes.agent_process import AgentProcess, RefusedError, fake_release, floats
+from edgekit.selftest.lab.agent_process import AgentProcess, RefusedError, fake_release, floats
 
 
 def hold(agent: AgentProcess) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from device_agents.linux import manifest
 from device_agents.linux.errors import AgentError
-from tests.fakes.agent_process import fake_release
+from edgekit.selftest.lab.agent_process import fake_release
 
 GOOD = json.loads(fake_release().manifest)
 DIGEST = GOOD["files"]["model.json"]["sha256"]

@@ -10,7 +10,7 @@ import pytest
 
 from edgekit.device.fields import Fields
 from edgekit.device.measured import MeasureResult
-from tests.fakes.agent_process import AgentProcess, RefusedError
+from edgekit.selftest.lab.agent_process import AgentProcess, RefusedError
 from tests.models.boards import dense_model
 
 CORE = max(os.sched_getaffinity(0))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.agent_process import AgentProcess, RefusedError, fake_release, sha256
+from edgekit.selftest.lab.agent_process import AgentProcess, RefusedError, fake_release, sha256
 
 OLD, NEW = fake_release(1.0), fake_release(2.0, counter=2)
 
@@ -51,11 +51,11 @@ def leftovers(root: Path) -> list[str]:
     return [str(path) for path in root.rglob("*") if path.name.startswith(".tmp-") or path.parent.name == "incoming"]
 
 
-# The calls of one activation that change ROOT: fsync and rename of the manifest (1, 2 fsyncs), of state.json pending
-# (3, 4), ROOT after both links (5), state.json committed (6, 7), floor.json raised (8, 9); renames: manifest, state,
-# previous, current, state, floor.
+# The calls of one activation that change ROOT: fsyncs of three folders (1 to 3), of the manifest and its folder (4, 5),
+# of state.json pending (6, 7) and committed (8, 9), of floor.json raised (10, 11); renames: manifest, state, previous,
+# current, state, floor.
 POINTS = [
-    *(("fsync", when) for when in (1, 2, 3, 5, 6, 7, 8, 9)),
+    *(("fsync", when) for when in (1, 4, 5, 6, 7, 8, 9, 10, 11)),
     *(("rename", when) for when in (2, 3, 4, 6)),
     ("symlink", 2),
 ]
@@ -81,7 +81,7 @@ def test_activation_that_is_killed_leaves_old_or_new_and_converges(device: Path,
     assert leftovers(device) == []
 
 
-@pytest.mark.parametrize(("call", "when"), [("fsync", 5), ("rename", 4), ("fsync", 6)])
+@pytest.mark.parametrize(("call", "when"), [("rename", 4), ("fsync", 8), ("rename", 5)])
 def test_recovery_goes_back_to_what_was_acknowledged(device: Path, call: str, when: int) -> None:
     agent = AgentProcess(device, wrap=strace(f"inject={call}:signal=KILL:when={when}"))
     with agent.boot():
@@ -97,7 +97,7 @@ def test_recovery_goes_back_to_what_was_acknowledged(device: Path, call: str, wh
     assert not os.path.lexists(device / "previous")
 
 
-@pytest.mark.parametrize(("call", "when", "floor"), [("fsync", 6, 1), ("fsync", 8, 2), ("rename", 6, 2)])
+@pytest.mark.parametrize(("call", "when", "floor"), [("fsync", 8, 1), ("fsync", 10, 2), ("rename", 6, 2)])
 def test_floor_rises_with_the_commit_and_no_kill_separates_them(device: Path, call: str, when: int, floor: int) -> None:
     agent = AgentProcess(device, wrap=strace(f"inject={call}:signal=KILL:when={when}"))
     with agent.boot():
@@ -112,7 +112,7 @@ def test_floor_rises_with_the_commit_and_no_kill_separates_them(device: Path, ca
         assert second.request("status")["counter"] == floor
 
 
-@pytest.mark.parametrize(("call", "when"), [("fsync", 1), ("fsync", 3), ("fsync", 5), ("fsync", 6), ("symlink", 2)])
+@pytest.mark.parametrize(("call", "when"), [("fsync", 1), ("fsync", 4), ("fsync", 6), ("fsync", 8), ("symlink", 2)])
 def test_activation_that_the_disk_refuses_is_undone(device: Path, call: str, when: int) -> None:
     errno = "ENOSPC" if call == "symlink" else "EIO"
     with AgentProcess(device, wrap=strace(f"inject={call}:error={errno}:when={when}")).boot() as agent:
@@ -128,7 +128,7 @@ def test_activation_that_the_disk_refuses_is_undone(device: Path, call: str, whe
         assert agent.request("activate", manifest=NEW.manifest, expect=None)["active"] == NEW.digest
 
 
-@pytest.mark.parametrize(("call", "when"), [("fsync", 1), ("fsync", 2), ("rename", 1)])
+@pytest.mark.parametrize(("call", "when"), [("fsync", 1), ("rename", 1), ("unlink", 1)])
 def test_stage_that_is_killed_converges(root: Path, call: str, when: int) -> None:
     data = os.urandom(1000)
     with AgentProcess(root).boot() as agent:
@@ -150,7 +150,7 @@ def test_stage_that_is_killed_converges(root: Path, call: str, when: int) -> Non
 def test_fsync_of_an_upload_that_fails_gives_the_space_back_and_the_next_try_is_a_new_file(root: Path) -> None:
     data = os.urandom(200_000)
     with AgentProcess(root, wrap=strace("inject=fsync:error=EIO:when=6")).boot() as agent:
-        agent.stage(b"makes the folders")  # fsyncs: the pushed agent (2), ROOT, the blob, blobs/
+        agent.stage(b"makes the folders")  # fsyncs: the folder of ROOT, ROOT, the pushed agent and its folder, the blob
         with pytest.raises(RefusedError) as refused:
             agent.stage(data)
 

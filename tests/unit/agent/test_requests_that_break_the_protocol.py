@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from device_agents.linux import protocol
-from tests.fakes.agent_process import AgentProcess, RefusedError, sha256
+from edgekit.selftest.lab.agent_process import AgentProcess, RefusedError, sha256
 
 TENSOR = {"blob": "0" * 64, "shape": [1, 4], "dtype": "float32"}
 BLOB = {"blob": "0" * 64, "format": "fake", "runtime": "fake"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.agent_process import AgentProcess, RefusedError, Release, fake_release, sha256
+from edgekit.selftest.lab.agent_process import AgentProcess, RefusedError, Release, fake_release, sha256
 
 
 def deploy_many(agent: AgentProcess, count: int) -> list[Release]:

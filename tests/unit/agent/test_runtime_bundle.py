@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.agent_process import AgentProcess, RefusedError, Release, floats, sha256
+from edgekit.selftest.lab.agent_process import AgentProcess, RefusedError, Release, floats, sha256
 
 RUNNER = """
 from device_agents.linux.runners import fake

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from device_agents.linux import protocol
-from tests.fakes.agent_process import AgentProcess, RefusedError, sha256
+from edgekit.selftest.lab.agent_process import AgentProcess, RefusedError, sha256
 
 MIB = 1024 * 1024
 DATA = random.Random(1).randbytes(3 * MIB + 4567)
@@ -87,14 +87,19 @@ def test_stage_repeats_at_most_a_mebibyte_when_the_agent_was_killed(root: Path) 
     assert (root / "blobs" / DIGEST).read_bytes() == DATA
 
 
-@pytest.mark.parametrize("damage", ["flip a byte", "cut the part", "zero the sums", "foreign sums"])
-def test_stage_resumes_only_from_bytes_that_it_can_prove(root: Path, damage: str) -> None:
+def half_sent(root: Path) -> tuple[Path, Path]:
+    """A device that has three of the mebibytes; the files of the part."""
     with AgentProcess(root).boot() as first:
         first.ask("stage", sha256=DIGEST, size=len(DATA))
         first.read()
         first.write(b"".join(protocol.encode_frame(DATA[at : at + MIB]) for at in range(0, 3 * MIB, MIB)))
         first.end()
-    part, sums = (root / "incoming" / f"{DIGEST}{suffix}" for suffix in (".part", ".sums"))
+    return root / "incoming" / f"{DIGEST}.part", root / "incoming" / f"{DIGEST}.sums"
+
+
+@pytest.mark.parametrize("damage", ["flip a byte", "cut the part", "zero the sums", "foreign sums"])
+def test_stage_resumes_only_from_bytes_that_it_can_prove(root: Path, damage: str) -> None:
+    part, sums = half_sent(root)
     if damage == "flip a byte":
         part.write_bytes(DATA[: MIB + 5] + b"\0\0\0\0" + DATA[MIB + 9 : 3 * MIB])
     elif damage == "cut the part":
@@ -102,13 +107,64 @@ def test_stage_resumes_only_from_bytes_that_it_can_prove(root: Path, damage: str
     elif damage == "zero the sums":
         sums.write_bytes(bytes(sums.stat().st_size))
     else:
-        sums.write_bytes(b"1048576 " + b"0" * 64 + b"\n")
+        sums.write_bytes(b"1048576 " + b"0" * 64 + b" 00000000\n")
 
     with AgentProcess(root).boot() as second:
         second.stage(DATA)
 
     kept = MIB if damage in ("flip a byte", "cut the part") else 0
     assert second.staged["sent"] == len(DATA) - kept
+    assert (root / "blobs" / DIGEST).read_bytes() == DATA
+
+
+def with_holes(agent: AgentProcess, data: bytes = DATA) -> dict:
+    """Stage as a host does that can mend damaged stretches; the event that asked for them is in `agent.events`."""
+
+    def send(offset: int) -> None:
+        holes = agent.events[-1].get("holes", [])
+        agent.send_frames(b"".join(data[begin:end] for begin, end in [*holes, (offset, len(data))]))
+
+    return agent.request("stage", sha256=DIGEST, size=len(DATA), holes=True, on_ready=send)
+
+
+@pytest.mark.parametrize(("at", "hole"), [(5, [0, MIB]), (MIB + 5, [MIB, 2 * MIB])])
+def test_stage_asks_for_the_damaged_mebibyte_alone(root: Path, at: int, hole: list[int]) -> None:
+    part, _ = half_sent(root)
+    part.write_bytes(DATA[:at] + b"\0\0\0\0" + DATA[at + 4 : 3 * MIB])
+
+    with AgentProcess(root).boot() as agent:
+        answer = with_holes(agent)
+
+    assert (agent.events[0]["offset"], agent.events[0]["holes"]) == (3 * MIB, [hole])
+    assert answer["sent"] == len(DATA) - 2 * MIB
+    assert (root / "blobs" / DIGEST).read_bytes() == DATA
+    assert incoming(root) == []
+
+
+def test_damage_at_the_end_is_no_hole(root: Path) -> None:
+    part, _ = half_sent(root)
+    part.write_bytes(DATA[: 3 * MIB - 1] + b"?")
+
+    with AgentProcess(root).boot() as agent:
+        answer = with_holes(agent)
+
+    assert "holes" not in agent.events[0]
+    assert answer["sent"] == len(DATA) - 2 * MIB
+
+
+@pytest.mark.parametrize("wrong", ["other bytes", "too few"])
+def test_hole_that_is_filled_wrongly_stays_one_or_drops_the_part(root: Path, wrong: str) -> None:
+    part, _ = half_sent(root)
+    part.write_bytes(b"\0\0\0\0" + DATA[4 : 3 * MIB])
+
+    with AgentProcess(root).boot() as agent:
+        with pytest.raises(RefusedError) as refused:
+            with_holes(agent, bytes(len(DATA)) if wrong == "other bytes" else DATA[: MIB // 2])
+        left = incoming(root)
+        with_holes(agent)
+
+    assert refused.value.code == ("E_VERIFY" if wrong == "other bytes" else "E_PROTOCOL")
+    assert bool(left) == (wrong == "too few")
     assert (root / "blobs" / DIGEST).read_bytes() == DATA
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from device_agents.linux import protocol
-from tests.fakes.agent_process import AgentProcess, RefusedError, sha256
+from edgekit.selftest.lab.agent_process import AgentProcess, RefusedError, sha256
 
 MIB = 1024 * 1024
 DATA = bytes(random.Random(1).choices(range(12), k=3 * MIB + 4567))
@@ -46,7 +46,7 @@ def incoming(root: Path) -> list[str]:
 
 
 def test_agent_says_which_encodings_it_knows(shared_agent: AgentProcess) -> None:
-    assert shared_agent.request("hello", protocol=[1])["encodings"] == ["deflate"]
+    assert shared_agent.request("hello", protocol=[1])["encodings"] == ["deflate", "delta"]
 
 
 def test_compressed_upload_is_kept_as_plain_bytes(agent: AgentProcess, root: Path) -> None:
