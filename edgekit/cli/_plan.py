@@ -65,12 +65,13 @@ def mode_options(function: F) -> F:
     return function
 
 
-def plan_from(flags: dict[str, Any], *, mode: str = "brief") -> Plan:
+def plan_from(flags: dict[str, Any], *, mode: str = "brief", is_emulated: bool = False) -> Plan:
     """The plan that the options describe; the runtime is settled by the artifact.
 
     Args:
         flags: of `plan_options`, perhaps of `mode_options` too.
         mode: of a verb without `mode_options`.
+        is_emulated: only --half-width adds processes then: however narrow, an emulator's time speaks of no device.
     """
     from dataclasses import replace
 
@@ -79,7 +80,7 @@ def plan_from(flags: dict[str, Any], *, mode: str = "brief") -> Plan:
     chosen: dict[str, Any] = {key: flags[key] for key in ("tail", "seconds") if flags.get(key) is not None}
     plan = plan_for(flags.get("mode") or mode, **chosen)
     given = {field: flags[flag] for flag, field in _PLAN_FIELDS.items() if flags.get(flag) is not None}
-    if "processes" in given:
+    if "processes" in given or (is_emulated and "half_width" not in given):
         given["most_processes"] = None
     plan = replace(plan, **given, affinity=flags.get("cores") or (), seed=flags.get("seed") or 0)
     times = (plan.processes if plan.is_brief else 1) * (plan.samples + plan.warmup)

@@ -42,8 +42,9 @@ def command(
 ) -> None:
     """Measure MODEL on a device: a bundle, or a .tflite, .ptl or .pte as it is; without MODEL what is active there.
 
-    Fresh processes, one after the other, until the interval of the median is narrow enough. Inputs are random unless
-    --eval-data gives real ones; the result says which, and everything else that speaks against it.
+    Fresh processes, one after the other, until the interval of the median is narrow enough; on an emulator as many as
+    the mode begins with, unless --half-width is given. Inputs are random unless --eval-data gives real ones; the result
+    says which, and everything else that speaks against it.
     """
     from edgekit.flows.board import profile_board
     from edgekit.flows.measured_document import profile_document
@@ -54,7 +55,8 @@ def command(
     entry = chosen.device()
     kind = chosen.target(device=entry)
     with keep_run() as run, console.progress() as on_event:
-        plan, data = plan_from(flags), chosen.dataset(flags["eval_data"], "evaluation", flags)
+        plan = plan_from(flags, is_emulated=entry.is_emulated)
+        data = chosen.dataset(flags["eval_data"], "evaluation", flags)
         if kind.board is not None:
             if model is None:
                 raise UsageError("a board's program cannot be fetched back", hint="name the bundle that it runs")

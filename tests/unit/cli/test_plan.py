@@ -33,6 +33,14 @@ def test_verb_without_modes_measures_in_brief():
     assert _plan.plan_from({}, mode="gate") == plan_for("gate")
 
 
+def test_emulators_get_no_further_processes_unless_a_width_is_asked_for():
+    ten = _plan.plan_from(flags_of(), is_emulated=True)
+    asked = _plan.plan_from(flags_of("--half-width", "0.05"), is_emulated=True)
+
+    assert (ten.processes, ten.most_processes) == (10, None)
+    assert (asked.processes, asked.most_processes) == (10, 40)
+
+
 def test_flags_overrule_the_mode():
     plan = _plan.plan_from(
         flags_of(
