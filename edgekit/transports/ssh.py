@@ -45,6 +45,8 @@ _SIGNATURES = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 _MIN_RSA_BITS = 3072
 _WINDOW_BYTES = 2 * 1024 * 1024
 _CHUNK_BYTES = 32 * 1024
+_LAST_WORDS_S = 0.5
+"""For error output that a server sends behind the exit status."""
 
 
 class SshTransport(Transport):
@@ -302,6 +304,7 @@ class _SshChannel(ByteChannel):
     def exit_status(self, timeout_s: float) -> int | None:
         if not self._channel.status_event.wait(timeout_s):
             return None
+        self._tail.wait_ended(min(timeout_s, _LAST_WORDS_S))
         status: int = self._channel.exit_status
         return None if status < 0 else status
 

@@ -118,6 +118,17 @@ def test_error_output_of_any_length_blocks_nothing_and_keeps_its_end(device):
         assert len(channel.stderr_tail()) <= 64 * 1024
 
 
+def test_last_words_that_come_behind_the_exit_status_are_heard(device):
+    words = "import os, sys, time\nif os.fork():\n    os._exit(3)\ntime.sleep(0.2)\nos.write(2, b'last words')"
+    with device() as transport:
+        channel = transport.start(words)
+        channel.read(100, 5)
+        error = channel.explain_end()
+
+    assert "status 3" in error.message
+    assert "last words" in error.message
+
+
 def test_large_transfers_are_bit_exact_in_both_directions(device):
     data = random.randbytes(5_000_000)
     program = "import sys; d = sys.stdin.buffer.read(5_000_000); sys.stdout.buffer.write(d); sys.stdout.flush()"
