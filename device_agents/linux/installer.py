@@ -2,11 +2,14 @@
 
 The host passes this text, unchanged, to `python3 -I -c`, and an order as one JSON line. `look` tells who we are here;
 `install` writes the launcher (bootstrap.py), the one agent that it may start and its settings, as root where root or
-sudo can be had, and then the key's line into authorized_keys. Every file is written under another name, fsynced and
-renamed; the line comes last, so that no cut leaves a key that may do more than it should.
+sudo can be had, and then the key's line into authorized_keys; `undo` puts back what the key had there before. Every
+file is written under another name, fsynced and renamed; the line comes last, so that no cut leaves a key that may do
+more than it should. A run that was cut off leaves at most a file under that other name, which the next run removes.
 """
 
 import base64
+import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -14,20 +17,36 @@ import pwd
 import stat
 import subprocess
 import sys
+from contextlib import contextmanager, suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 _ANSWER = b"EDGEKIT-HARDEN/1 "
 _SUDO = ("sudo", "-n")
 _LIMIT_S = 120
+_MOST_BYTES = 1024 * 1024
+_TEMP = ".edgekit.tmp"
+_KEY_TYPES = (b"ssh-", b"ecdsa-", b"sk-")
+_KEPT_OPTIONS = (b"from=", b"expiry-time=")
+"""What may narrow a key further than `restrict` does; whoever wrote that meant it."""
+
+
+def _sync_folder(path: str) -> None:
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _replace(path: str, data: bytes, mode: int) -> None:
-    temp = os.path.join(os.path.dirname(path), ".edgekit.%d.tmp" % os.getpid())
-    if os.path.lexists(temp):
-        os.unlink(temp)
+    """Put data under a name in one step, in a folder that `_alone_in` holds."""
+    temp = os.path.join(os.path.dirname(path), _TEMP)
+    with suppress(FileNotFoundError):
+        os.unlink(temp)  # of a run that was cut off
     descriptor = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -36,12 +55,22 @@ def _replace(path: str, data: bytes, mode: int) -> None:
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         os.rename(temp, path)
-    except OSError:
+    except BaseException:
         os.unlink(temp)
         raise
-    folder = os.open(os.path.dirname(path), os.O_RDONLY)
-    os.fsync(folder)
-    os.close(folder)
+    _sync_folder(os.path.dirname(path))
+
+
+@contextmanager
+def _alone_in(folder: str) -> "Iterator[None]":
+    """Have no other installer at work in a folder meanwhile."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):  # NFS locks no folder
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _our_folder(path: str, mode: int) -> None:
@@ -49,25 +78,89 @@ def _our_folder(path: str, mode: int) -> None:
     if not os.path.lexists(path):
         os.mkdir(path, mode)
         os.chmod(path, mode)  # whatever the umask is
+        _sync_folder(os.path.dirname(path))
     facts = os.lstat(path)
     if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid() or facts.st_mode & 0o022:
         raise ValueError(f"{path} is no folder of uid {os.geteuid()}, or others can write in it")
 
 
+def _key_folder() -> str:
+    return os.path.join(os.path.expanduser("~"), ".ssh")
+
+
 def _authorized_keys() -> str:
-    return os.path.join(os.path.expanduser("~"), ".ssh", "authorized_keys")
+    return os.path.join(_key_folder(), "authorized_keys")
 
 
-def _lines() -> "list[bytes]":
-    """The lines of authorized_keys, as they are."""
+def _read_keys() -> "tuple[list[bytes], os.stat_result | None]":
+    """The lines of authorized_keys as they are, and what the file is; None if there is none.
+
+    Only a plain file of our own in a folder of our own is read: what lies behind a link, or belongs to somebody else,
+    is looked after by other means, and a rename would put an end to that.
+    """
     path = _authorized_keys()
-    if not os.path.lexists(path):
-        return []
-    if not stat.S_ISREG(os.lstat(path).st_mode):
-        raise ValueError(path + " is no regular file")
-    with open(path, "rb") as file:
-        text = file.read().rstrip(b"\n")
-    return text.split(b"\n") if text else []
+    if not os.path.lexists(_key_folder()):
+        return [], None
+    _our_folder(_key_folder(), 0o700)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return [], None
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise ValueError(path + " is no regular file") from error
+    with os.fdopen(descriptor, "rb") as file:
+        facts = os.fstat(file.fileno())
+        if not stat.S_ISREG(facts.st_mode):
+            raise ValueError(path + " is no regular file")
+        if facts.st_uid != os.geteuid():
+            raise ValueError(f"{path} belongs to uid {facts.st_uid}, not to uid {os.geteuid()}")
+        if facts.st_size > _MOST_BYTES:
+            raise ValueError(f"{path} has {facts.st_size} bytes, too many for a list of keys")
+        text = file.read(_MOST_BYTES + 1)
+    if text.endswith(b"\n"):
+        text = text[:-1]
+    return text.split(b"\n") if text else [], facts
+
+
+def _parts(line: bytes) -> "tuple[bytes, bytes] | None":
+    """Options and base64 of the key in a line, read as sshd does; None for a comment and whatever else is no key."""
+    text = line.strip()
+    words = text.split(None, 2)
+    if len(words) < 2 or text.startswith(b"#"):
+        return None
+    if words[0].startswith(_KEY_TYPES):
+        return b"", words[1]
+    end = _end_of_word(text, b" \t")
+    words = text[end:].split(None, 2)
+    return (text[:end], words[1]) if len(words) > 1 and words[0].startswith(_KEY_TYPES) else None
+
+
+def _end_of_word(text: bytes, ends: bytes) -> int:
+    """Where the first of some characters stands that is not between quotes; the length if there is none."""
+    place, is_quoted = 0, False
+    while place < len(text) and (is_quoted or text[place] not in ends):
+        if text[place : place + 2] == b'\\"':
+            place += 1
+        elif text[place] == 0x22:
+            is_quoted = not is_quoted
+        place += 1
+    return min(place, len(text))
+
+
+def _options(text: bytes) -> "list[bytes]":
+    found = []
+    while text:
+        end = _end_of_word(text, b",")
+        found.append(text[:end])
+        text = text[end + 1 :]
+    return found
+
+
+def _is_for(key: bytes, line: bytes) -> bool:
+    parts = _parts(line)
+    return parts is not None and parts[1] == key
 
 
 def _privilege() -> str:
@@ -81,16 +174,19 @@ def _privilege() -> str:
 
 
 def _look(order: "dict[str, Any]") -> "dict[str, Any]":
-    key = order["key"].encode()
-    lines = [line for line in _lines() if line.strip() and not line.lstrip().startswith(b"#")]
+    lines = _read_keys()[0]
+    own = [line for line in lines if _is_for(order["key"].encode(), line)]
+    narrowed = [one for line in own[:1] for one in _options((_parts(line) or (b"",))[0])]
     return {
         "user": pwd.getpwuid(os.geteuid()).pw_name,
         "uid": os.geteuid(),
         "python": sys.executable,
         "root": os.environ.get("EDGEKIT_ROOT") or os.path.expanduser("~/.edgekit"),
         "privilege": _privilege(),
-        "keys": len(lines),
-        "listed": any(key in line.split() for line in lines) if key else False,
+        "keys": sum(_parts(line) is not None for line in lines),
+        "listed": bool(own),
+        "options": [one.decode("latin-1") for one in narrowed if one.lower().startswith(_KEPT_OPTIONS)],
+        "before": base64.b64encode(b"\n".join(own)).decode("ascii"),
     }
 
 
@@ -99,7 +195,17 @@ def _install(order: "dict[str, Any]") -> "dict[str, Any]":
         _as_root(order)
     else:
         _place(order)
-    _permit(order["key"].encode(), order["line"].encode())
+    _permit(order["key"].encode(), [order["line"].encode()])
+    return {}
+
+
+def _undo(order: "dict[str, Any]") -> "dict[str, Any]":
+    """Give the key what it had before, if it has what `install` gave it."""
+    before = base64.b64decode(order["before"])
+    key, lines = order["key"].encode(), before.split(b"\n") if before else []
+    if not all(_is_for(key, line) for line in lines):
+        raise ValueError("what was there before is no line of this key")
+    _permit(key, lines, instead_of=order["line"].encode())
     return {}
 
 
@@ -123,13 +229,14 @@ def _place(order: "dict[str, Any]") -> "dict[str, Any]":
     agents = os.path.join(folder, "agents")
     for path in (os.path.dirname(folder), folder, agents):
         _our_folder(path, 0o755 if os.geteuid() == 0 else 0o700)
-    _replace(os.path.join(agents, digest + ".pyz"), agent, 0o644)
-    _replace(os.path.join(folder, "settings.json"), json.dumps(order["settings"], sort_keys=True).encode(), 0o644)
-    _replace(os.path.join(folder, "launch.py"), order["launcher"].encode(), 0o644)
-    for name in os.listdir(agents):
-        if not name.startswith(digest):
-            os.unlink(os.path.join(agents, name))
-    _compile(os.path.join(agents, digest + ".pyz"))
+    with _alone_in(folder):
+        _replace(os.path.join(agents, digest + ".pyz"), agent, 0o644)
+        _replace(os.path.join(folder, "settings.json"), json.dumps(order["settings"], sort_keys=True).encode(), 0o644)
+        _replace(os.path.join(folder, "launch.py"), order["launcher"].encode(), 0o644)
+        for name in os.listdir(agents):
+            if not name.startswith(digest):
+                os.unlink(os.path.join(agents, name))
+        _compile(os.path.join(agents, digest + ".pyz"))
     return {}
 
 
@@ -144,21 +251,41 @@ def _compile(path: str) -> None:
         os.chmod(cache, 0o644)
 
 
-def _permit(key: bytes, line: bytes) -> None:
-    """Give the key its line; every other line stays as it is, one with the same key goes."""
-    kept = [old for old in _lines() if key not in old.split()]
-    path = _authorized_keys()
-    if not os.path.lexists(os.path.dirname(path)):
-        os.mkdir(os.path.dirname(path), 0o700)
-    _replace(path, b"".join(text + b"\n" for text in [*kept, line]), 0o600)
+def _permit(key: bytes, lines: "list[bytes]", instead_of: "bytes | None" = None) -> None:
+    """Give the key its lines where it has one, else at the end; every other line stays as it is.
+
+    Args:
+        key: base64 of it.
+        lines: of this key alone; none takes it out.
+        instead_of: do so only if this is what it has.
+    """
+    _our_folder(_key_folder(), 0o700)
+    with _alone_in(_key_folder()):
+        found, facts = _read_keys()
+        own = [number for number, line in enumerate(found) if _is_for(key, line)]
+        if instead_of is not None and [found[number] for number in own] != [instead_of]:
+            return
+        place = own[0] if own else len(found)
+        wanted = [*found[:place], *lines, *(line for line in found[place:] if not _is_for(key, line))]
+        if wanted == found:
+            return
+        again = _read_keys()[1]
+        if _version(again) != _version(facts):
+            raise ValueError(_authorized_keys() + " was changed meanwhile; try again")
+        mode = 0o600 if facts is None else stat.S_IMODE(facts.st_mode) & 0o644 | 0o600
+        _replace(_authorized_keys(), b"".join(line + b"\n" for line in wanted), mode)
+
+
+def _version(facts: "os.stat_result | None") -> "tuple[int, int, int] | None":
+    return None if facts is None else (facts.st_ino, facts.st_size, facts.st_mtime_ns)
 
 
 def _main() -> None:
     try:
         order = json.loads(sys.stdin.buffer.readline().decode("utf-8"))
-        answer = {"look": _look, "install": _install, "place": _place}[order["do"]](order)
+        answer = {"look": _look, "install": _install, "place": _place, "undo": _undo}[order["do"]](order)
     except OSError as error:
-        answer = {"error": f"{error.filename}: {error.strerror}"}
+        answer = {"error": f"{error.filename}: {error.strerror}" if error.filename else str(error)}
     except (ValueError, KeyError, subprocess.SubprocessError) as error:
         answer = {"error": str(error)}
     data = _ANSWER + json.dumps(answer).encode() + b"\n"

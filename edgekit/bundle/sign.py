@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -134,6 +134,38 @@ def seal(payload_type: str, payload: bytes, keys: Sequence[SigningKey]) -> str:
     return canonical_json(content).decode()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sealed:
+    """An envelope as it was read; nothing in it is verified.
+
+    Attributes:
+        payload_type: what the payload says it is.
+        payload: the bytes.
+        signatures: by the id of the key.
+    """
+
+    payload_type: str
+    payload: bytes
+    signatures: Mapping[str, bytes]
+
+
+def read_envelope(text: str | bytes, payload_type: str) -> Sealed:
+    """Read an envelope without a look at its signatures.
+
+    Raises:
+        VerificationError: it is none, or holds another type of payload.
+    """
+    try:
+        content = json.loads(text)
+        kind, payload = content["payloadType"], base64.b64decode(content["payload"], validate=True)
+        signatures = {entry["keyid"]: base64.b64decode(entry["sig"], validate=True) for entry in content["signatures"]}
+    except (ValueError, KeyError, TypeError, RecursionError) as cause:
+        raise VerificationError("this is no DSSE envelope", hint=_HINT) from cause
+    if kind != payload_type:
+        raise VerificationError(f"the envelope holds {kind!r:.100}, not {payload_type}", hint=_HINT)
+    return Sealed(payload_type=kind, payload=payload, signatures=signatures)
+
+
 def unseal(text: str | bytes, payload_type: str, trusted: Iterable[PublicKey]) -> bytes:
     """The payload of an envelope that a trusted key has signed.
 
@@ -143,22 +175,16 @@ def unseal(text: str | bytes, payload_type: str, trusted: Iterable[PublicKey]) -
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    try:
-        content = json.loads(text)
-        kind, payload = content["payloadType"], base64.b64decode(content["payload"], validate=True)
-        signatures = {entry["keyid"]: base64.b64decode(entry["sig"], validate=True) for entry in content["signatures"]}
-    except (ValueError, KeyError, TypeError, RecursionError) as cause:
-        raise VerificationError("this is no DSSE envelope", hint=_HINT) from cause
-    if kind != payload_type:
-        raise VerificationError(f"the envelope holds {kind!r:.100}, not {payload_type}", hint=_HINT)
+    found = read_envelope(text, payload_type)
     for key in trusted:
-        if key.id in signatures:
+        if key.id in found.signatures:
             try:
-                Ed25519PublicKey.from_public_bytes(key.raw).verify(signatures[key.id], _pae(payload_type, payload))
+                message = _pae(payload_type, found.payload)
+                Ed25519PublicKey.from_public_bytes(key.raw).verify(found.signatures[key.id], message)
             except InvalidSignature as cause:
                 raise VerificationError(f"the signature by {key.id[:16]} does not hold", hint=_HINT) from cause
-            return payload
-    listed = ", ".join(name[:16] for name in sorted(map(str, signatures)))
+            return found.payload
+    listed = ", ".join(name[:16] for name in sorted(map(str, found.signatures)))
     raise VerificationError(f"the envelope is signed by {listed}, none of the trusted keys", hint=_HINT)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from edgekit.cli._options import signed_by
+from edgekit.cli._options import envelope_of, signed_by
 from edgekit.cli._output import Output
 from edgekit.cli._plan import plan_from
 from edgekit.cli._rate import limited
@@ -19,6 +19,7 @@ from edgekit.cli._terms import terms_from
 from edgekit.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from edgekit.bundle.statement import SignedRelease
     from edgekit.core.device_entry import DeviceEntry
     from edgekit.core.events import OnEvent
     from edgekit.core.target import Target
@@ -96,7 +97,10 @@ def deploy_to_fleet(
     entries = [limited(signed_by(entry, flags["sign_key"]), flags["limit_rate"]) for entry in _entries(chosen, flags)]
     with keep_run() as run, _listening(console) as on_event:
         proof, releases = _releases(model, chosen, entries, recipe, config, flags, on_event)
-        request = _request(entries, proof, releases, flags)
+        envelopes = _envelopes(entries, releases, flags)
+        if envelopes:  # they count, and no key
+            entries = [replace(entry, signing_key=None) for entry in entries]
+        request = _request(entries, proof, releases, flags, _members(chosen, flags), envelopes)
         if dry_run:
             document = run.keep(plan_fleet(request))
         else:
@@ -126,6 +130,40 @@ def _entries(chosen: Chosen, flags: dict[str, Any]) -> list[DeviceEntry]:
         if entry.target is None:
             raise UsageError(f"{entry.name} has no target", hint=f"add target = ... to {entry.name} in devices.toml")
     return entries
+
+
+def _members(chosen: Chosen, flags: dict[str, Any]) -> dict[str, list[str]]:
+    """Names of all devices in the groups that were chosen, also of those that the labels leave out."""
+    from edgekit.device.inventory import Inventory
+
+    known = Inventory.find(chosen.project_dir).entries().values()
+    return {group: [entry.name for entry in known if group in entry.groups] for group in flags["group"]}
+
+
+def _envelopes(
+    entries: list[DeviceEntry], releases: Mapping[str, Release], flags: dict[str, Any]
+) -> dict[str, tuple[SignedRelease, ...]]:
+    """What --envelope names, for each of the devices; it has to be for a group that all of them are in.
+
+    Raises:
+        UsageError, VerificationError: it is not, or it is for another bundle.
+    """
+    from edgekit.device.group_sealing import require_bundle
+
+    signed = envelope_of(flags)
+    if signed is None:
+        return {}
+    if len(releases) != 1:
+        raise UsageError("--envelope is for one bundle, the fleet has several kinds of device", hint="give the bundle")
+    (release,) = releases.values()
+    require_bundle(signed, release.bundle.digest)
+    for entry in entries:
+        if signed.audience.kind != "group" or signed.audience.name not in entry.groups:
+            raise UsageError(
+                f"the envelope is for {signed.audience}, and {entry.name} is not in it",
+                hint="sign for the group: edgekit keys sign BUNDLE --key KEY --group NAME",
+            )
+    return {entry.name: (signed,) for entry in entries}
 
 
 def _releases(
@@ -187,7 +225,12 @@ def _proof(chosen: Chosen, flags: dict[str, Any]) -> Proof:
 
 
 def _request(
-    entries: list[DeviceEntry], proof: Proof, releases: dict[str, Release], flags: dict[str, Any]
+    entries: list[DeviceEntry],
+    proof: Proof,
+    releases: dict[str, Release],
+    flags: dict[str, Any],
+    groups: Mapping[str, list[str]],
+    envelopes: Mapping[str, tuple[SignedRelease, ...]],
 ) -> FleetRequest:
     from edgekit.flows.fleet.fleet import FleetRequest
     from edgekit.flows.fleet.order import Order
@@ -202,6 +245,7 @@ def _request(
             proof=proof,
             min_accuracy=flags["min_accuracy"],
             terms=terms_from(flags),
+            envelopes=envelopes,
             offline=flags["offline"],
         ),
         rules=Rules(
@@ -209,6 +253,7 @@ def _request(
             max_failures=Amount.parse(flags["max_failures"] or MAX_FAILURES, "--max-failures"),
         ),
         resume=flags["resume"],
+        groups=groups,
         chosen_by=", ".join(words),
     )
 

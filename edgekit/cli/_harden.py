@@ -21,7 +21,13 @@ _HOW = {
 @click.command()
 @click.argument("name")
 @click.option("--login", type=click.Path(path_type=Path), help="Private key that has a shell there, used this once.")
-@click.option("--from", "sources", multiple=True, metavar="ADDRESS", help="Who may use the new key; may be repeated.")
+@click.option(
+    "--from",
+    "sources",
+    multiple=True,
+    metavar="ADDRESS",
+    help="Who may use the new key, * for all; may be repeated. Without it the key's line stays as narrow as it is.",
+)
 @click.option("--allow-root", is_flag=True, help="Harden the account of root, and let the agent run as root.")
 @click.option("--dry-run", is_flag=True, help="Log in and look, show the plan, change nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
@@ -72,7 +78,7 @@ def _draw_plan(document: Mapping[str, Any]) -> None:
         f"on {document['device']}, for the user {document['user']}:",
         f"  write the launcher and the agent {agent} into {folder}, {how}",
         f"  let {key} ({document['key_file']}) start that agent and nothing else"
-        + (f", from {', '.join(document['sources'])}" if document["sources"] else ""),
+        + (f", with {', '.join(document['options'])}" if document["options"] else ""),
         f"  leave the other keys in authorized_keys ({document['other_keys']}) as they are",
         f"here: use that key for {document['device']} from then on",
     ):

@@ -8,7 +8,10 @@ from typing import Any
 import click
 
 from edgekit.cli._fleet import deploy_to_fleet, fleet_options, is_fleet
+from edgekit.cli._from_search import from_search_options, held_to_budget, judged_float, picked_from
 from edgekit.cli._options import (
+    envelope_of,
+    envelope_option,
     model_argument,
     offline_option,
     sign_option,
@@ -42,9 +45,11 @@ from edgekit.cli._terms import terms_from, terms_options
 @plan_options
 @offline_option
 @sign_option
+@envelope_option
 @rate_option
 @click.option("--dry-run", is_flag=True, help="Compile and show what would be done; touch no device.")
 @click.option("--no-profile", is_flag=True, help="Do not measure latency and memory.")
+@from_search_options
 @fleet_options
 @terms_options
 @project_options
@@ -65,8 +70,12 @@ def command(
 
     MODEL is a model as for `edgekit compile`, or a bundle. The activation is atomic: whatever happens, the device runs
     the old release or the new one. Without --device the only device of the target is taken.
-    With --group or --label it goes to a fleet, in waves (docs/guide/fleet.md).
+    With --group or --label it goes to a fleet, in waves (docs/guide/fleet.md). With --from-search STUDY a point of a
+    search is deployed, as it was measured there.
     """
+    picked = picked_from(model, flags)
+    if picked is not None:
+        model, target = picked.bundle, target or picked.target
     if is_fleet(flags):
         return deploy_to_fleet(
             model,
@@ -85,11 +94,14 @@ def command(
     from edgekit.flows.documents import compilation_document, deployed_document
     from edgekit.flows.record import keep_run
 
+    envelope = envelope_of(flags)
     chosen = choose(config, target=target, device=device, recipe=recipe)
     entry = None if dry_run else limited(signed_by(chosen.device(), flags["sign_key"]), flags["limit_rate"])
     named = chosen.model(model, flags["weights"])
     bundle_path = named if isinstance(named, Path) and is_bundle(named) else None
     kind = chosen.target(device=entry) if bundle_path is None else chosen.bundle_target(bundle_path, recipe, flags)
+    if envelope is not None and bundle_path is None:
+        raise click.UsageError("--envelope is for the bundle that was signed; give that in the place of MODEL")
     plan = None if no_profile else plan_from(flags)
     terms = terms_from(flags)
     with keep_run() as run, console.progress() as on_event:
@@ -103,7 +115,21 @@ def command(
                 timeout_s=flags["timeout"],
                 metric=chosen.metric(flags),
             )
-            deployed = deploy_bundle(bundle, entry, kind, proof=proof, terms=terms, offline=offline, on_event=on_event)
+            reference = None
+            if picked is not None:
+                reference = judged_float(picked, kind, proof.evaluation, proof.metric, on_event)
+                kind, proof = held_to_budget(picked, kind, proof)
+            deployed = deploy_bundle(
+                bundle,
+                entry,
+                kind,
+                proof=proof,
+                reference=reference,
+                terms=terms,
+                envelope=envelope,
+                offline=offline,
+                on_event=on_event,
+            )
             document = run.keep(deployed_document(deployed), deployed.measurement)
         else:
             request = chosen.compile_request(model, kind, flags)
@@ -131,6 +157,8 @@ def command(
             click.echo("dry run: no device was touched")
         else:
             deployment = document["deployment"]
+            if picked is not None:
+                click.echo(f"picked  trial {picked.trial} of {picked.study}")
             sent, lacked = (format_bytes(deployment[name]) for name in ("transferred_bytes", "bytes_sent"))
             click.echo(f"sent    {sent}" + (f" for {lacked}" if sent != lacked else ""))
             confirmed = ", confirmed" if deployment["confirmed"] else ""

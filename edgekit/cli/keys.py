@@ -8,12 +8,12 @@ import click
 
 from edgekit.cli._options import with_output
 from edgekit.cli._output import Output, shown
-from edgekit.cli._settings import choose, device_option, project_options
+from edgekit.cli._settings import PATH, choose, device_option, project_options
 
 
 @click.group(name="keys")
 def command() -> None:
-    """Make, list, export, install and rotate the keys that sign releases (docs/guide/signing.md)."""
+    """Make, list, export, install, use and rotate the keys that sign releases (docs/guide/signing.md)."""
 
 
 @command.command()
@@ -116,3 +116,37 @@ def reset(device: str | None, counter: int, config: Path | None, console: Output
     with console.progress() as on_event:
         document = reset_counter(entry, counter, on_event=on_event)
     console.show(document, lambda: click.echo(shown(f"{entry.name} takes releases from {document['counter']} on")))
+
+
+@command.command()
+@click.argument("bundle", type=PATH)
+@click.option("--key", metavar="NAME", help="The key (edgekit keys list); needed where there are several.")
+@click.option("-d", "--device", help="Sign for the device that has this name.")
+@click.option("--group", help="Sign for all devices of this group.")
+@click.option("--counter", type=int, help="As `edgekit status` shows it or higher; by default the next one known here.")
+@click.option("-o", "--output", type=PATH, help="The envelope; default BUNDLE.dsse.")
+@with_output
+def sign(
+    bundle: Path,
+    key: str | None,
+    device: str | None,
+    group: str | None,
+    counter: int | None,
+    output: Path | None,
+    console: Output,
+) -> None:
+    """Sign BUNDLE here, for `edgekit deploy --envelope FILE` on a computer that does not have the key."""
+    from edgekit.bundle.statement import Audience
+    from edgekit.flows.keys import sign_bundle
+
+    if (device is None) == (group is None):
+        raise click.UsageError("for whom? Give --device NAME or --group NAME, one of them")
+    audience = Audience(kind="group", name=group) if group is not None else Audience(kind="device", name=str(device))
+    document = sign_bundle(bundle, key, audience, output or Path(f"{bundle}.dsse"), counter=counter)
+
+    def draw() -> None:
+        click.echo(shown(f"signed  {bundle} ({document['bundle_sha256'][:12]}) for {audience}"))
+        click.echo(f"counter {document['counter']}")
+        click.echo(shown(f"next    edgekit deploy {bundle} --envelope {document['path']} --{audience.kind} ..."))
+
+    console.show(document, draw)

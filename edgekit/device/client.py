@@ -28,7 +28,7 @@ from edgekit.device.replies import (
     ProbeResult,
     tensor,
 )
-from edgekit.device.sealing import Seal
+from edgekit.device.sealing import Sealer
 from edgekit.device.session import Reply, Session
 from edgekit.device.staging import Base
 from edgekit.device.tensors import TensorRef, encode
@@ -98,7 +98,7 @@ class DeviceClient(ReleaseVerbs):
     """
 
     def __init__(
-        self, session: Session, *, on_hello: Callable[[Hello], None] | None = None, seal: Seal | None = None
+        self, session: Session, *, on_hello: Callable[[Hello], None] | None = None, seal: Sealer | None = None
     ) -> None:
         self._session = session
         self._on_hello = on_hello

@@ -13,7 +13,7 @@ from edgekit.device.session import Session
 from edgekit.device.trust_facts import TrustFacts
 
 if TYPE_CHECKING:
-    from edgekit.device.sealing import Seal
+    from edgekit.device.sealing import Sealer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class ReleaseVerbs:
     """
 
     _session: Session
-    _seal: Seal | None = None
+    _seal: Sealer | None = None
 
     @property
     def token(self) -> int | None:
@@ -60,6 +60,15 @@ class ReleaseVerbs:
     @token.setter
     def token(self, token: int | None) -> None:
         self._session.token = token
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether what is activated gets an envelope."""
+        return self._seal is not None
+
+    def seal_with(self, seal: Sealer) -> None:
+        """Have what is activated from now on sealed by this, whatever the device's entry says."""
+        self._seal = seal
 
     def status(self, *, manifest: str | None = None) -> Status:
         """What is on the device now.

@@ -9,12 +9,12 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Self
 
 from edgekit.core.device_entry import DeviceEntry
-from edgekit.core.errors import DeviceError, EdgekitError, NetworkError, TrustError, UnsupportedError
+from edgekit.core.errors import DeviceError, EdgekitError, NetworkError, ProtocolError, TrustError, UnsupportedError
 from edgekit.device.agent_build import agent_digest, bootstrap_source, build_agent, installer_source
 from edgekit.device.fields import Fields
 from edgekit.device.session import Session
@@ -31,6 +31,8 @@ _LIMITS = Limits(idle_s=60.0)
 
 _PLAIN_USER = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,31}")
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_+-][A-Za-z0-9._+-]*|/\.[A-Za-z0-9_+-][A-Za-z0-9._+-]*)+")
+_KEPT = re.compile(r'(?:from="[A-Za-z0-9.:*?!,/-]+"|expiry-time="[0-9]{8,14}Z?")', re.IGNORECASE)
+_PRIVILEGES = ("root", "sudo", "none")
 _SOURCE = re.compile(r"!?[A-Za-z0-9.:*?-]+(?:/[0-9]{1,3})?")
 _SHELL_WITNESS = "EDGEKIT-THIS-KEY-HAS-A-SHELL"
 
@@ -47,6 +49,8 @@ class Account:
         privilege: "root", "sudo" (without a password) or "none": how files get there that the user may not write.
         keys: lines of authorized_keys that are keys.
         listed: the key in question is one of them.
+        options: what narrows that line beside what we write: `from=` and `expiry-time=`.
+        before: that line, or those lines, in base64 as the installer takes them back; empty for none.
     """
 
     user: str
@@ -56,6 +60,8 @@ class Account:
     privilege: str
     keys: int
     listed: bool
+    options: tuple[str, ...] = ()
+    before: str = field(default="", repr=False)
 
     @property
     def folder(self) -> PurePosixPath:
@@ -82,7 +88,17 @@ class Account:
             privilege=answer.text("privilege"),
             keys=answer.integer("keys"),
             listed=answer.boolean("listed"),
+            options=answer.texts("options"),
+            before=answer.exact_text("before"),
         )
+        if account.privilege not in _PRIVILEGES:
+            raise ProtocolError(f"{device} answers with the privilege '{account.privilege}'", hint="is it honest?")
+        for option in account.options:
+            if not _KEPT.fullmatch(option):
+                raise UnsupportedError(
+                    f"authorized_keys on {device} narrows the key by {option}, which edgekit cannot keep",
+                    hint="remove the key's line there; give the addresses with --from",
+                )
         for what, value, plain in (
             ("the user name", account.user, _PLAIN_USER),
             ("the path of Python", account.python, _PLAIN_PATH),
@@ -105,7 +121,7 @@ def look(entry: DeviceEntry, public_key: str | None) -> Account:
 
     Raises:
         TrustError, NetworkError: nobody can log in.
-        UnsupportedError: a name there cannot stand in a command line.
+        UnsupportedError: a name there cannot stand in a command line, or the key is narrowed in a way of its own.
         DeviceError: authorized_keys there cannot be used.
     """
     answer = _ask(entry, {"do": "look", "key": public_key.split()[1] if public_key else ""})
@@ -120,18 +136,32 @@ def key_line(account: Account, folder: PurePosixPath, public_key: str, *, name: 
         folder: where the launcher lies.
         public_key: `ssh-ed25519 AAAA...`.
         name: of the device, for the comment.
-        sources: addresses that may use the key, as patterns of `from=`; none means all.
+        sources: addresses that may use the key, as patterns of `from=`; none leaves what its line says, and all where
+            that says nothing.
 
     Raises:
-        UnsupportedError: a pattern is none.
+        UnsupportedError: a pattern is none, or the folder cannot stand in a command line.
     """
+    if not _PLAIN_PATH.fullmatch(str(folder)):
+        raise UnsupportedError(
+            f"the folder '{printable(str(folder), limit=80)}' cannot stand in authorized_keys",
+            hint="choose an absolute path of letters, digits, '.', '_' and '-'",
+        )
     for source in sources:
         if not _SOURCE.fullmatch(source):
             raise UnsupportedError(
                 f"'{printable(source, limit=80)}' is no address pattern", hint="write one like 192.0.2.0/24"
             )
-    allowed = f',from="{",".join(sources)}"' if sources else ""
-    return f'restrict,command="{account.python} -I {folder}/launch.py"{allowed} {public_key} edgekit-{name}'
+    words = ["restrict", f'command="{account.python} -I {folder}/launch.py"', *narrowed(account, sources)]
+    return f"{','.join(words)} {public_key} edgekit-{name}"
+
+
+def narrowed(account: Account, sources: tuple[str, ...]) -> tuple[str, ...]:
+    """The options that narrow the key's line: those that it has, with other addresses where some are given."""
+    if not sources:
+        return account.options
+    others = (one for one in account.options if not one.lower().startswith("from="))
+    return (f'from="{",".join(sources)}"', *others)
 
 
 def install(
@@ -163,6 +193,21 @@ def install(
         "line": line,
     }
     _ask(entry, order)
+
+
+def undo(entry: DeviceEntry, account: Account, line: str, *, public_key: str) -> None:
+    """Give the key what it had in authorized_keys before `install`; the launcher stays, nobody starts it.
+
+    Args:
+        entry: the device, with a key that has a shell.
+        account: what `look` found.
+        line: what `install` wrote; if the key has another one now, that stays.
+        public_key: the key in it.
+
+    Raises:
+        EdgekitError: it could not be done.
+    """
+    _ask(entry, {"do": "undo", "key": public_key.split()[1], "line": line, "before": account.before})
 
 
 def prove(entry: DeviceEntry) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from edgekit.bundle.sign import SigningKey
 from edgekit.bundle.statement import Audience, TrustPolicy, seal_release
@@ -38,6 +38,25 @@ def require_signature(entry: DeviceEntry) -> None:
         )
 
 
+class Sealer(Protocol):
+    """What gives a release its envelope."""
+
+    def envelope(self, client: ReleaseVerbs, manifest: str) -> str:
+        """The envelope of a release for the device, which is ready for it then.
+
+        Args:
+            client: connected to the device.
+            manifest: canonical text.
+
+        Raises:
+            ConfigurationError: there is no such key.
+            VerificationError: the device would refuse the release, or has gone back since it was last seen.
+        """
+
+    def activated(self, client: ReleaseVerbs) -> None:
+        """Remember what the device shows now."""
+
+
 class Seal:
     """Signs for one device.
 
@@ -57,19 +76,27 @@ class Seal:
         self._name = entry.signing_key
         self._watermarks = watermarks or Watermarks()
 
-    def envelope(self, client: ReleaseVerbs, manifest: str) -> str:
+    @property
+    def has_key(self) -> bool:
+        """Whether the key lies on this computer."""
+        return self._name in self._keys.names()
+
+    def envelope(self, client: ReleaseVerbs, manifest: str, *, counter: int | None = None) -> str:
         """The envelope of a release for the device, which trusts our key from now on if it trusted nobody.
 
         Args:
             client: connected to the device.
             manifest: canonical text.
+            counter: one that was given out for a release which goes there now too; None, and one below the floor, take
+                a new one.
 
         Raises:
             ConfigurationError: there is no such key.
             VerificationError: the device trusts other keys, or has gone back since it was last seen.
         """
         floor = self.update(client).counter
-        counter = self._watermarks.issue(self._entry.name, floor)
+        if counter is None or counter < floor:
+            counter = self._watermarks.issue(self._entry.name, floor, groups=self._entry.groups)
         audience = Audience(kind="device", name=self._entry.name)
         return seal_release(manifest, audience, counter, self._keys.get(self._name))
 

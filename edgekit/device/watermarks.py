@@ -2,13 +2,17 @@
 
 A thief who puts an older copy of the card into a board brings back releases that were replaced for a reason. The board
 cannot know; whoever deploys to it can. The counters that were given out are kept too, so that none is given twice.
+
+A group counts on a line of its own. A device has one floor all the same: what is signed for a group comes after all
+that was signed for its members, and what is signed for a member after all that was signed for its groups, also where a
+rollout has left the device out. So nothing older gets in by the other line.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -112,8 +116,36 @@ class Watermarks:
         """Remember nothing of a device any more."""
         self._path(device).unlink(missing_ok=True)
 
-    def issue(self, device: str, floor: int) -> int:
-        """A counter for the next release: above the floor of the device, and above all that were given out before.
+    def issue(self, device: str, floor: int, *, groups: Iterable[str] = ()) -> int:
+        """A counter for the next release of a device: above its floor, and above all that were given out before.
+
+        Args:
+            device: its name.
+            floor: what it shows.
+            groups: that it belongs to.
+
+        Raises:
+            VerificationError: there is none left.
+        """
+        lines = [self.get(_line(group)).issued for group in groups]
+        given = 0
+
+        def change(known: Watermark) -> Watermark:
+            nonlocal given
+            given = _after(device, floor, known.issued, *lines)
+            return replace(known, issued=given)
+
+        self._change(device, change)
+        return given
+
+    def issue_for_group(self, group: str, members: Collection[str]) -> int:
+        """A counter for the next release of a group: above all that were given out for it and for its members.
+
+        It is above the members' floors too, as far as these were seen.
+
+        Args:
+            group: its name.
+            members: names of the devices in it.
 
         Raises:
             VerificationError: there is none left.
@@ -122,16 +154,33 @@ class Watermarks:
 
         def change(known: Watermark) -> Watermark:
             nonlocal given
-            given = max(floor, known.issued) + 1
-            if given > MAX_COUNTER:
-                raise VerificationError(
-                    f"the counters for {device} have come to their end, {MAX_COUNTER}",
-                    hint=f"edgekit keys reset --device {device} --counter N",
-                )
+            given = _after(group, known.issued, *(self.get(name).counter for name in members))
+            while (taken := max((self._raise(name, given) for name in members), default=0)) >= given:
+                given = _after(group, taken)
             return replace(known, issued=given)
 
-        self._change(device, change)
+        self._change(_line(group), change)
         return given
+
+    def given(self, name: str, counter: int, *, is_group: bool = False) -> None:
+        """Remember a counter that was given out elsewhere, so that ours come after it."""
+        self._raise(_line(name) if is_group else name, counter)
+
+    def issued_for_group(self, group: str) -> int:
+        """The highest counter that was given out for a group."""
+        return self.get(_line(group)).issued
+
+    def _raise(self, name: str, counter: int) -> int:
+        """Give out no counter up to this one any more; returns the highest that was given out before."""
+        before = 0
+
+        def change(known: Watermark) -> Watermark:
+            nonlocal before
+            before = known.issued
+            return replace(known, issued=max(before, counter))
+
+        self._change(name, change)
+        return before
 
     def _path(self, device: str) -> Path:
         return self._folder / f"{sha256_bytes(device.encode())[:32]}.json"
@@ -148,6 +197,21 @@ class Watermarks:
                     write_atomically(path, canonical_json(content) + b"\n", mode=0o600)
         except filelock.Timeout as cause:
             raise LockedError(f"another edgekit holds {path}", hint="try again") from cause
+
+
+def _line(group: str) -> str:
+    """The name of a group's line; no device has a blank in its name."""
+    return f"group {group}"
+
+
+def _after(name: str, *counters: int) -> int:
+    counter = max(counters) + 1
+    if counter > MAX_COUNTER:
+        raise VerificationError(
+            f"the counters for {name} have come to their end, {MAX_COUNTER}",
+            hint="edgekit keys reset --device NAME --counter N, for each device that has the last one",
+        )
+    return counter
 
 
 def regress(known: Watermark, device: str, found: Status) -> str | None:

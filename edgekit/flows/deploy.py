@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from edgekit.bundle.pack import Bundle
+from edgekit.bundle.statement import SignedRelease
 from edgekit.core.dataset import Dataset
 from edgekit.core.device_entry import DeviceEntry
 from edgekit.core.errors import DeviceError, GateFailedError
@@ -20,6 +21,7 @@ from edgekit.data import check_against_model, check_labels
 from edgekit.device.client import DeviceClient
 from edgekit.device.connect import connect
 from edgekit.device.control import Terms
+from edgekit.device.group_sealing import Presealed, require_bundle, require_taken
 from edgekit.device.machines import twins
 from edgekit.device.sealing import require_signature
 from edgekit.flows import confirmation
@@ -159,6 +161,7 @@ def deploy_bundle(
     proof: Proof,
     reference: Judged | None = None,
     terms: Terms | None = None,
+    envelope: SignedRelease | None = None,
     offline: bool = False,
     on_event: OnEvent = ignore,
 ) -> Deployed:
@@ -171,6 +174,8 @@ def deploy_bundle(
         proof: what to measure afterwards.
         reference: the float model on the proof's samples.
         terms: on what terms the device takes it; with a trial, this confirms it or has the device go back.
+        envelope: what was signed elsewhere for this bundle; then no key is needed here. None signs with the key of the
+            device's entry.
         offline: download no runtime.
         on_event: listener.
 
@@ -180,7 +185,10 @@ def deploy_bundle(
             active.
         NetworkError: the connection broke; the old release or the new one is active, never half of one.
     """
-    require_signature(entry)
+    if envelope is None:
+        require_signature(entry)
+    else:
+        require_bundle(envelope, bundle.digest)
     check_board(entry, target)
     if target.board is not None:  # an emulator's times say nothing; instructions were counted at the compilation
         proof = replace(proof, plan=None)
@@ -190,6 +198,9 @@ def deploy_bundle(
         tools.tell("connect", f"connecting to {entry.name}")
         with connect(entry) as device:
             check_machine(device, target, entry.name)
+            if envelope is not None:
+                require_taken(envelope, entry.name, device.status())  # before anything is uploaded
+                device.seal_with(Presealed(entry, [envelope]))
             for warning in twins(entry, device.hello):
                 tools.tell("warning", warning)
             ensure_runtime(device, bundle.manifest.runtime, offline=offline, tools=tools)
@@ -230,7 +241,8 @@ def activate(
     device: DeviceClient, entry: DeviceEntry, bundle: Bundle, tools: Workspace, terms: Terms | None = None
 ) -> Deployment:
     """Push what the device lacks of a bundle, and make it the active release; signed where the device has a key."""
-    require_signature(entry)
+    if not device.is_sealed:
+        require_signature(entry)
     manifest = bundle.manifest
     staged, bases = [], Bases(device, manifest)
     for name, file in sorted(manifest.files.items()):

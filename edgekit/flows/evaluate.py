@@ -68,7 +68,7 @@ def evaluate_model(
         subject = active_on(device) if model is None else from_file(model, target, tools)
         ensure_runtime(device, subject.runtime, offline=offline, tools=tools)
         subject.stage(device, tools)
-        compared = None if reference is None else _on_host(reference, target, data, metric, tools)
+        compared = None if reference is None else judged_here(reference, target, data, metric, tools)
         return subject, evaluate(
             device,
             entry,
@@ -178,7 +178,19 @@ def _fits(found: tuple[int, ...], declared: tuple[int, ...]) -> bool:
     return len(found) == len(declared) and all(b in (-1, a) for a, b in zip(found, declared, strict=True))
 
 
-def _on_host(path: Path, target: Target, data: Dataset, metric: Metric, tools: Workspace) -> Judged:
+def judged_here(path: Path, target: Target, data: Dataset, metric: Metric, tools: Workspace) -> Judged:
+    """A float model's answers on this computer, which a device's are held against.
+
+    Args:
+        path: of the model.
+        target: whose runtime runs it, where this computer has that.
+        data: preprocessed samples with labels.
+        metric: what answers are judged by.
+        tools: cache and listener.
+
+    Raises:
+        InputError: the data or the metric does not fit the model.
+    """
     artifact = float_artifact(path, target, tools)
     data = check_against_model(data, artifact.inputs)
     check_metric(metric, artifact.outputs, data)

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edgekit.core.device_entry import DeviceEntry
-from edgekit.core.errors import AuthenticationError, ConfigurationError, UnsupportedError
+from edgekit.core.errors import AuthenticationError, ConfigurationError, EdgekitError, UnsupportedError
 from edgekit.core.events import Event, OnEvent, ignore
 from edgekit.core.files import require_readable
 from edgekit.device import harden as device
@@ -27,7 +27,7 @@ class Hardening:
         account: who we are there.
         folder: where the launcher will lie.
         key_file: the private key for deployments; it need not be there yet.
-        sources: addresses that may use it, none means all.
+        sources: addresses that may use it; none leaves what its line says.
         allow_root: the agent may run as root.
     """
 
@@ -54,6 +54,7 @@ class Hardening:
             "key_is_listed": self.account.listed,
             "other_keys": self.account.keys - self.account.listed,
             "sources": list(self.sources),
+            "options": list(device.narrowed(self.account, self.sources)),
             "done": False,
         }
 
@@ -73,7 +74,7 @@ def plan_hardening(
         name: of a device in the inventory.
         login: private key that has a shell there; None means the one that commands use, or before a first hardening
             $EDGEKIT_KEY and ~/.ssh/id_ed25519.
-        sources: patterns of addresses that may use the new key.
+        sources: patterns of addresses that may use the new key; none leaves what its line says.
         allow_root: harden the account of root.
         folder: where the launcher shall lie; None leaves it to `Account.folder`.
         on_event: listener.
@@ -109,19 +110,38 @@ def plan_hardening(
 def harden(plan: Hardening, *, on_event: OnEvent = ignore) -> dict[str, Any]:
     """Do it, prove it, and use the new key from now on; the document that `edgekit devices harden --json` prints.
 
+    Whatever goes wrong, inventory and authorized_keys are as they were; if the latter cannot be had, the error says so.
+
     Raises:
-        TrustError: the key reaches more than the agent; the inventory is as it was.
-        DeviceError, NetworkError, StorageError: it could not be done; the inventory is as it was.
+        TrustError: the key reaches more than the agent.
+        DeviceError, NetworkError, StorageError: it could not be done.
     """
     public_key = make_deploy_key(plan.key_file)
     line = device.key_line(plan.account, plan.folder, public_key, name=plan.entry.name, sources=plan.sources)
     on_event(Event(phase="install", message=f"agent {agent_digest()[:12]} in {plan.folder}"))
-    device.install(plan.login, plan.account, plan.folder, line, public_key=public_key, allow_root=plan.allow_root)
-    hardened = replace(plan.entry, identity_file=plan.key_file)
-    on_event(Event(phase="prove", message="logging in with the new key"))
-    device.prove(hardened)
-    inventory().change(hardened)
+    try:
+        device.install(plan.login, plan.account, plan.folder, line, public_key=public_key, allow_root=plan.allow_root)
+        on_event(Event(phase="prove", message="logging in with the new key"))
+        device.prove(replace(plan.entry, identity_file=plan.key_file))
+        known = inventory()
+        known.change(replace(known.listed(plan.entry.name), identity_file=plan.key_file))
+    except BaseException as error:
+        on_event(Event(phase="undo", message="taking the key's line back"))
+        _take_back(plan, line, public_key, error)
+        raise
     return {**plan.document(), "key_is_new": False, "key_is_listed": True, "done": True}
+
+
+def _take_back(plan: Hardening, line: str, public_key: str, error: BaseException) -> None:
+    try:
+        device.undo(plan.login, plan.account, line, public_key=public_key)
+    except EdgekitError as second:
+        if isinstance(error, EdgekitError):
+            raise type(error)(
+                f"{error.message}; and the key's line could not be taken back: {second.message}",
+                hint=f"remove the line that ends with edgekit-{plan.entry.name} from ~/.ssh/authorized_keys there",
+                **error.details,
+            ) from error
 
 
 def _login_key(entry: DeviceEntry, login: Path | None, key_file: Path) -> Path:

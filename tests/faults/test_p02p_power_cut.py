@@ -11,10 +11,18 @@ from edgekit.emulators import emulator
 from edgekit.selftest.lab.agent_process import Release, fake_release
 from edgekit.selftest.promise import Scale
 from edgekit.selftest.promises.p02p_power_cut import ACKNOWLEDGED, ACTIVATION, UPLOAD, Found, trouble_with
+from edgekit.selftest.trial import promises, trial_document, try_promises
 from tests.faults.conftest import Holds
+from tests.faults.mutated_agent import Mutate, mutate
+
+__all__ = ["mutate"]
 
 OLD, NEW = fake_release(2.0), fake_release(3.0)
 OLD_ANSWERS, NEW_ANSWERS = (release.files[-1][:16] for release in (OLD, NEW))
+
+
+LOST = ("E_VERIFY", "E_CONFIG", "neither old nor new", "is gone", "does not infer")
+"""What a machine says that has lost what was acknowledged; one that is slow, or does not boot, says none of it."""
 
 
 @pytest.fixture
@@ -41,6 +49,20 @@ def test_thirty_power_cuts_leave_the_old_release_or_the_new_one(holds: Holds) ->
     assert facts["found_old"] >= 10
     assert facts["found_new"] >= 10
     assert facts["acknowledged"] >= 10
+
+
+@pytest.mark.full
+@pytest.mark.emulated_vm
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("_machine")
+def test_agent_that_acknowledges_before_the_disk_has_the_bytes_is_found_out(mutate: Mutate) -> None:
+    mutate("os.fsync(descriptor)", "None")
+
+    (trial,) = try_promises(promises(["P2p"]), Scale.SAMPLE)
+
+    assert not trial.outcome.not_tried
+    assert trial.outcome.failures, trial_document(trial)
+    assert any(word in trial.outcome.failures[0] for word in LOST), trial.outcome.failures[0]
 
 
 KEPT: list[tuple[str, Release, bytes, bool]] = [

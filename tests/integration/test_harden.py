@@ -17,6 +17,7 @@ from edgekit.device import harden
 from edgekit.device.agent_build import agent_digest
 from edgekit.device.connect import connect
 from edgekit.device.deploy_key import deploy_key_file, make_deploy_key, public_half
+from edgekit.device.fields import Fields
 from edgekit.device.inventory import Inventory, config_folder
 from edgekit.flows import harden as flow
 from edgekit.selftest.lab import sshd
@@ -54,7 +55,7 @@ def edgekit(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, di
 
 
 def test_hardening_changes_what_it_says_and_nothing_else(server: sshd.Sshd, capfd: pytest.CaptureFixture[str]):
-    before = server.authorized_keys.read_text()
+    before, mode = server.authorized_keys.read_text(), server.authorized_keys.stat().st_mode
 
     code, document = edgekit(capfd, "devices", "harden", "pi", "--yes", *ALLOW_ROOT)
 
@@ -63,7 +64,7 @@ def test_hardening_changes_what_it_says_and_nothing_else(server: sshd.Sshd, capf
     assert kept == before.strip()
     assert ours.startswith('restrict,command="')
     assert ours.endswith(f" {public_half(deploy_key_file('pi'))} edgekit-pi")
-    assert stat.S_IMODE(server.authorized_keys.stat().st_mode) == 0o600
+    assert server.authorized_keys.stat().st_mode == mode
     assert stat.S_IMODE(deploy_key_file("pi").stat().st_mode) == 0o600
     assert inventory().get("pi").identity_file == deploy_key_file("pi")
     with connect(inventory().get("pi")) as device:
@@ -93,6 +94,51 @@ def test_hardening_again_replaces_its_own_line(server: sshd.Sshd, capfd: pytest.
     lines = server.authorized_keys.read_text().splitlines()
     assert (code, document["other_keys"], len(lines)) == (0, 1, 2)
     assert ',from="127.0.0.0/8" ' in lines[1]
+
+
+def test_hardening_again_leaves_the_line_as_narrow_as_it_was(server: sshd.Sshd, capfd: pytest.CaptureFixture[str]):
+    again = ("devices", "harden", "pi", "--yes", "--login", str(server.login_key), *ALLOW_ROOT)
+    edgekit(capfd, "devices", "harden", "pi", "--yes", "--from", "127.0.0.0/8", *ALLOW_ROOT)
+    narrow = server.authorized_keys.read_text().replace(',from="', ',expiry-time="21000101",from="')
+    server.authorized_keys.write_text(narrow)
+
+    code, document = edgekit(capfd, *again)
+
+    assert (code, document["options"]) == (0, ['expiry-time="21000101"', 'from="127.0.0.0/8"'])
+    assert '",expiry-time="21000101",from="127.0.0.0/8" ssh-' in server.authorized_keys.read_text().splitlines()[1]
+    assert edgekit(capfd, *again, "--from", "*")[1]["options"] == ['from="*"', 'expiry-time="21000101"']
+
+
+def test_line_that_does_not_let_us_in_is_taken_back(server: sshd.Sshd, capfd: pytest.CaptureFixture[str]):
+    before, entry = server.authorized_keys.read_text(), inventory().get("pi")
+
+    code, _ = edgekit(capfd, "devices", "harden", "pi", "--yes", "--from", "192.0.2.1", *ALLOW_ROOT)
+
+    assert code == 5
+    assert (server.authorized_keys.read_text(), inventory().get("pi")) == (before, entry)
+
+
+def test_line_that_worked_comes_back_when_the_new_one_does_not(server: sshd.Sshd, capfd: pytest.CaptureFixture[str]):
+    edgekit(capfd, "devices", "harden", "pi", "--yes", *ALLOW_ROOT)
+    hardened, login = server.authorized_keys.read_text(), str(server.login_key)
+
+    edgekit(capfd, "devices", "harden", "pi", "--yes", "--login", login, "--from", "192.0.2.1", *ALLOW_ROOT)
+
+    assert server.authorized_keys.read_text() == hardened
+    assert edgekit(capfd, "status", "--device", "pi")[0] == 0
+
+
+def test_line_that_cannot_be_taken_back_is_told(server: sshd.Sshd, monkeypatch: pytest.MonkeyPatch):
+    def goes_away(*_: object, **__: object) -> None:
+        server.authorized_keys.write_text("")  # nobody can log in any more
+        raise TrustError("it does more than start the agent")
+
+    monkeypatch.setattr(harden, "prove", goes_away)
+
+    with pytest.raises(TrustError, match="could not be taken back") as raised:
+        flow.harden(flow.plan_hardening("pi", allow_root=True))
+
+    assert "edgekit-pi" in str(raised.value.hint)
 
 
 def test_key_that_has_no_shell_cannot_harden(
@@ -127,9 +173,12 @@ def test_hardened_device_refuses_an_agent_that_is_not_installed(
 def test_key_that_reaches_more_than_the_agent_is_not_used(server: sshd.Sshd, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(harden, "key_line", lambda *_, **__: make_deploy_key(deploy_key_file("pi")))
 
+    before = server.authorized_keys.read_text()
+
     with pytest.raises(TrustError):
         flow.harden(flow.plan_hardening("pi", allow_root=True))
 
+    assert server.authorized_keys.read_text() == before
     assert inventory().get("pi").identity_file == server.login_key
 
 
@@ -172,11 +221,44 @@ def test_words_of_the_plan_name_all_that_changes(server: sshd.Sshd, capfd: pytes
     assert all(text in shown for text in ("a new key", str(harden.PREFIX), "other keys", "for the user"))
 
 
-@pytest.mark.parametrize("text", ["1.2.3.4,5.6.7.8", 'x" ssh-rsa', "a b", "", "10.0.0.0/8\n"])
-def test_address_that_is_none_is_refused(text: str):
-    account = harden.Account(
-        user="pi", uid=1, python="/usr/bin/python3", root="/home/pi/.edgekit", privilege="none", keys=0, listed=False
-    )
+def account(**changes: object) -> dict[str, object]:
+    """What a device's installer tells."""
+    told = {"user": "pi", "uid": 1, "python": "/usr/bin/python3", "root": "/home/pi/.edgekit", "privilege": "none"}
+    return {**told, "keys": 1, "listed": True, "options": [], "before": "", **changes}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"user": "pi;id"},
+        {"user": "../pi"},
+        {"python": '/usr/bin/python3" ssh-rsa'},
+        {"root": "/home/pi/$(id)"},
+        {"root": "/home/../etc"},
+        {"privilege": "any"},
+        {"options": ['from="a" ssh-rsa AAAA']},
+        {"options": ['from="a"\n']},
+        {"options": ['command="sh"']},
+        {"options": ['from="a\\"b"']},
+        {"before": 7},
+    ],
+)
+def test_account_that_could_write_more_than_a_line_is_refused(changes: dict[str, object]):
+    with pytest.raises(EdgekitError):
+        harden.Account.parse(Fields(account(**changes), "it"), device="pi")
+
+
+@pytest.mark.parametrize("folder", ["relative", '/opt/x" ssh-rsa', "/opt/a b", "/opt/../x"])
+def test_folder_that_cannot_stand_in_the_line_is_refused(folder: str):
+    known = harden.Account.parse(Fields(account(), "it"), device="pi")
 
     with pytest.raises(EdgekitError):
-        harden.key_line(account, PurePosixPath("/opt/edgekit/pi"), "ssh-ed25519 A", name="pi", sources=(text,))
+        harden.key_line(known, PurePosixPath(folder), "ssh-ed25519 A", name="pi", sources=())
+
+
+@pytest.mark.parametrize("text", ["1.2.3.4,5.6.7.8", 'x" ssh-rsa', "a b", "", "10.0.0.0/8\n"])
+def test_address_that_is_none_is_refused(text: str):
+    known = harden.Account.parse(Fields(account(), "it"), device="pi")
+
+    with pytest.raises(EdgekitError):
+        harden.key_line(known, PurePosixPath("/opt/edgekit/pi"), "ssh-ed25519 A", name="pi", sources=(text,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from edgekit.flows.fleet.member import Fault, Member, Phase, State
 from edgekit.flows.fleet.order import Order, Release
 from edgekit.flows.fleet.progress import DeviceEvent, one_at_a_time
 from edgekit.flows.fleet.rollout import Rolled, Rules, roll_out
+from edgekit.flows.fleet.signing import envelopes_for_groups
 from edgekit.flows.fleet.waves import divided, ordered
 from edgekit.flows.fleet.work import MemberWork
 from edgekit.flows.localhost import host_runner
@@ -48,6 +49,7 @@ class FleetRequest:
         rules: waves, and when to stop.
         retries: how often an attempt is repeated.
         resume: leave out devices that an interrupted rollout of the same release to the same devices has finished.
+        groups: names of all members, by the groups that were chosen: what is signed for one of them is signed once.
         chosen_by: the words by which the devices were chosen, for people.
         pause: waits between two attempts.
         now_s: seconds since 1970, for the devices' histories.
@@ -59,6 +61,7 @@ class FleetRequest:
     rules: Rules
     retries: Retries = field(default_factory=Retries)
     resume: bool = False
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     chosen_by: str = ""
     pause: Callable[[float], None] = time.sleep
     now_s: Callable[[], float] = time.time
@@ -101,7 +104,7 @@ def deploy_fleet(request: FleetRequest, executor: Executor, *, on_event: OnEvent
     Raises:
         InputError: the data of the proof does not fit the model; no device was touched.
         LockedError: the same rollout is going on already.
-        ConfigurationError: nobody said whether the releases for a device are signed.
+        ConfigurationError: nobody said whether the releases for a device are signed, or the key is not there.
     """
     listen = one_at_a_time(on_event)
     entries = ordered(request.entries)
@@ -113,6 +116,8 @@ def deploy_fleet(request: FleetRequest, executor: Executor, *, on_event: OnEvent
         done = journal.finished() if request.resume else {}
         settled = [_settled(entry, request, done) for entry in entries]
         _prepare(request, listen)
+        touched = [entry for entry, member in zip(entries, settled, strict=True) if member is None]
+        envelopes = envelopes_for_groups(touched, request.order, request.groups, on_event=listen)
         journal.begin(done.values())
 
         def conclude(member: Member) -> Member:
@@ -127,7 +132,9 @@ def deploy_fleet(request: FleetRequest, executor: Executor, *, on_event: OnEvent
         rolled = roll_out(
             entries,
             MemberWork(
-                order=replace(request.order, on_event=listen, owner=owner), retries=request.retries, pause=request.pause
+                order=replace(request.order, envelopes=envelopes, on_event=listen, owner=owner),
+                retries=request.retries,
+                pause=request.pause,
             ),
             executor,
             request.rules,
@@ -192,9 +199,10 @@ def _settled(entry: DeviceEntry, request: FleetRequest, done: dict[str, Member])
 
 def _prepare(request: FleetRequest, on_event: OnEvent) -> None:
     """Refuse what would be refused on every device, and compute this computer's own answers once for all of them."""
-    for entry in request.entries:
-        require_signature(entry)
     order = request.order
+    for entry in request.entries:
+        if entry.name not in order.envelopes:
+            require_signature(entry)
     for release in order.releases.values():
         with workspace(on_event) as tools:
             subject = from_bundle(release.bundle, tools)

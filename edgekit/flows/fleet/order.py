@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edgekit.bundle.pack import Bundle
+from edgekit.bundle.statement import SignedRelease
 from edgekit.core.device_entry import DeviceEntry
 from edgekit.core.events import OnEvent, ignore
 from edgekit.core.measurement import Accuracy, Score
@@ -45,6 +46,7 @@ class Order:
         proof: what is proven there.
         min_accuracy: least accuracy (or metric) by the device's own answers; None for no such limit.
         terms: on what terms devices take the release; None for the usual ones.
+        envelopes: by the name of the device, what was signed for its group, or elsewhere; others are signed for alone.
         owner: whom others are told who want a device meanwhile.
         lease_s: how long a device stays ours when we are gone.
         offline: download no runtime.
@@ -56,6 +58,7 @@ class Order:
     proof: Proof
     min_accuracy: float | None = None
     terms: Terms | None = None
+    envelopes: Mapping[str, tuple[SignedRelease, ...]] = field(default_factory=dict)
     owner: str = "a fleet deploy"
     lease_s: float = 30.0
     offline: bool = False

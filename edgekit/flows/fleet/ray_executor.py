@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -67,7 +68,7 @@ def _connected(address: str) -> Any:
         raise UnsupportedError("Ray is not installed", hint="pip install 'edgekit-deploy[ray]'") from cause
     if not ray.is_initialized():
         try:
-            ray.init(address=address, log_to_driver=False, logging_level="error")
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except Exception as cause:  # Ray raises plain exceptions where a cluster does not start in time
             raise NetworkError(f"there is no Ray cluster at {address}: {cause}", hint="ray start --head") from cause
     return ray

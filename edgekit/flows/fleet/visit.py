@@ -13,6 +13,8 @@ from edgekit.core.events import Event
 from edgekit.core.measurement import Evaluation, Measurement
 from edgekit.core.verdict import Outcome, Verdict
 from edgekit.device.client import DeviceClient
+from edgekit.device.group_sealing import Presealed
+from edgekit.device.sealing import seal_for
 from edgekit.flows.budgets import judge_deployed
 from edgekit.flows.deploy import Deployment, activate, prove
 from edgekit.flows.fleet.faults import fault_of
@@ -95,6 +97,8 @@ class Visit:
     def _work_on(self, device: DeviceClient, subject: Subject, tools: Workspace) -> None:
         self._enter(Phase.CHECK)
         self._lease(device)
+        if envelopes := self.order.envelopes.get(self.entry.name):
+            device.seal_with(Presealed(self.entry, envelopes, own=seal_for(self.entry)))
         check_machine(device, self.release.target, self.entry.name)
         self._check_health(device)
         ensure_runtime(device, self.release.bundle.manifest.runtime, offline=self.order.offline, tools=tools)

@@ -33,7 +33,18 @@ _TEXTS = 200
 _USER, _HOST = "user-of-the-lab", "host-of-the-lab"
 _NEVER = ("proxycommand", "localcommand", "knownhostscommand", "remotecommand", "controlpath", "pkcs11provider")
 _KEY = "ssh-ed25519 " + "AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43
-_PLAIN = {"user": "pi", "uid": 1000, "python": "/usr/bin/python3", "root": "/home/pi/.edgekit", "privilege": "none"}
+_PLAIN = {
+    "user": "pi",
+    "uid": 1000,
+    "python": "/usr/bin/python3",
+    "root": "/home/pi/.edgekit",
+    "privilege": "none",
+    "keys": 1,
+    "listed": False,
+    "options": [],
+    "before": "",
+}
+"""What the installer tells of an account."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,14 +164,14 @@ def _root_that_a_device_tells(_: _Bench, text: str) -> str | None:
 
 
 def _told(**facts: str) -> str | None:
-    answer = Fields({**_PLAIN, "keys": 1, "listed": False, **facts}, "lab")
+    answer = Fields({**_PLAIN, **facts}, "lab")
     account = Account.parse(answer, device="lab")
     line = key_line(account, account.folder, _KEY, name="lab", sources=())
     return None if line.count('"') == 2 and " ".join(line.split()) == line else f"became {line!r}"
 
 
 def _address(_: _Bench, text: str) -> str | None:
-    account = Account.parse(Fields({**_PLAIN, "keys": 1, "listed": False}, "lab"), device="lab")
+    account = Account.parse(Fields(_PLAIN, "lab"), device="lab")
     line = key_line(account, PurePosixPath("/opt/edgekit/pi"), _KEY, name="lab", sources=(text,))
     return None if line.count('"') == 4 and " ".join(line.split()) == line else f"became {line!r}"
 

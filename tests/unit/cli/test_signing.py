@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.bundle.statement import Audience, read_release
 from edgekit.device.inventory import config_folder
 from edgekit.selftest.lab.small_model import float_tflite
+from tests.models import tflite_files
 from tests.models.command import edgekit, warm_child
 
 __all__ = ["warm_child"]
@@ -111,6 +113,147 @@ def test_sign_key_signs_for_a_device_whose_entry_names_none(kitchen: Path, compi
     edgekit("deploy", compiled, *DEPLOY, "--sign-key", "factory", cwd=kitchen)
 
     assert edgekit("status", "-d", "kitchen", cwd=kitchen)["trust"]["device"] == "kitchen"
+
+
+def test_bundle_that_was_signed_elsewhere_is_deployed_without_the_key(kitchen: Path, compiled: Path) -> None:
+    edgekit("keys", "install", "factory", "-d", "kitchen", cwd=kitchen)
+    sign = ("keys", "sign", compiled, "--key", "factory")
+    signed = edgekit(*sign, "--device", "kitchen", "-o", "signed.dsse", cwd=kitchen)
+    first = edgekit(*sign, "--device", "kitchen", "--counter", "9", "-o", "high.dsse", cwd=kitchen)
+    other = edgekit(*sign, "--device", "attic", "-o", "other.dsse", cwd=kitchen)
+    forged = json.loads((kitchen / "high.dsse").read_text())
+    forged["signatures"][0]["sig"] = forged["signatures"][0]["sig"][:-4] + "AA=="
+    (kitchen / "forged.dsse").write_text(json.dumps(forged, sort_keys=True, separators=(",", ":")))
+    (config_folder() / "keys" / "factory.pem").unlink()
+
+    def refused(envelope: str, code: int = 4) -> str:
+        document = edgekit("deploy", compiled, *DEPLOY, "--envelope", envelope, cwd=kitchen, fails=code)
+        return str(document["error"]["message"])
+
+    assert (signed["schema"], signed["audience"], signed["counter"]) == ("edgekit.envelope/1", {"device": "kitchen"}, 1)
+    assert (first["counter"], other["counter"]) == (9, 1)
+    assert "does not hold" in refused("forged.dsse")
+    assert "for the device 'attic'" in refused("other.dsse")
+    assert "is not the envelope of a release" in refused(str(compiled))
+    refused("nothing.dsse", 3)
+    assert edgekit("status", "-d", "kitchen", cwd=kitchen)["active"] is None
+    for name in ("high.dsse", "high.dsse"):
+        edgekit("deploy", compiled, *DEPLOY, "--envelope", name, cwd=kitchen)
+    assert edgekit("status", "-d", "kitchen", cwd=kitchen)["counter"] == 9
+    edgekit("deploy", compiled, *DEPLOY, cwd=kitchen, fails=3)  # the entry names a key that is not here
+
+
+def test_bundle_that_was_signed_for_a_counter_below_the_floor_is_refused(kitchen: Path, compiled: Path) -> None:
+    edgekit("keys", "install", "factory", "-d", "kitchen", cwd=kitchen)
+    edgekit("keys", "sign", compiled, "--key", "factory", "--device", "kitchen", "-o", "old.dsse", cwd=kitchen)
+    edgekit("keys", "reset", "-d", "kitchen", "--counter", "70", cwd=kitchen)
+
+    refused = edgekit("deploy", compiled, *DEPLOY, "--envelope", "old.dsse", cwd=kitchen, fails=4)
+
+    assert refused["error"]["message"] == "the envelope has counter 1, kitchen takes 70 or more"
+    assert "--counter 71" in refused["error"]["hint"]
+
+
+def another_bundle(folder: Path) -> Path:
+    """A bundle of another model."""
+    (folder / "other.tflite").write_bytes(tflite_files.packed(tflite_files.dense()))
+    output = ("--recipe", "as_is", "-o", "other.edgekit")
+    edgekit("compile", "other.tflite", "--target", "host", *output, cwd=folder)
+    return folder / "other.edgekit"
+
+
+def test_envelope_of_another_bundle_is_refused_before_the_device_is_reached(kitchen: Path, compiled: Path) -> None:
+    other = another_bundle(kitchen)
+    signed = edgekit("keys", "sign", other, "--key", "factory", "--device", "kitchen", cwd=kitchen)
+
+    refused = edgekit("deploy", compiled, *DEPLOY, "--envelope", signed["path"], cwd=kitchen, fails=4)
+
+    assert "the envelope is for the bundle" in refused["error"]["message"]
+    assert not (kitchen / "device").exists()
+
+
+def test_only_key_need_not_be_named(kitchen: Path, compiled: Path) -> None:
+    sign = ("keys", "sign", compiled, "--device", "kitchen", "-o", "it.dsse")
+
+    assert edgekit(*sign, cwd=kitchen)["key"] == "factory"
+
+    edgekit("keys", "new", "spare", cwd=kitchen)
+    edgekit(*sign, cwd=kitchen, fails=2)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--key", "factory"), 2),
+        (("--key", "factory", "--device", "a", "--group", "b"), 2),
+        (("--key", "nobody", "--device", "a"), 3),
+        (("--key", "factory", "--device", ""), 2),
+        (("--key", "factory", "--device", "a\nb"), 2),
+        (("--key", "factory", "--device", "a", "--counter", "-1"), 2),
+        (("--key", "factory", "--device", "a", "--counter", str(2**63 - 1)), 2),
+        (("--key", "factory", "--device", "a", "--counter", "0"), 2),
+    ],
+)
+def test_what_cannot_be_signed_is_told(kitchen: Path, compiled: Path, words: tuple[str, ...], code: int) -> None:
+    edgekit("keys", "sign", compiled, *words, "-o", "out.dsse", cwd=kitchen, fails=code)
+
+    assert not (kitchen / "out.dsse").exists()
+
+
+def test_envelope_goes_with_a_bundle_and_without_a_key(kitchen: Path, compiled: Path) -> None:
+    edgekit("keys", "sign", compiled, "--key", "factory", "--device", "kitchen", "-o", "it.dsse", cwd=kitchen)
+    (kitchen / "model.tflite").write_bytes(float_tflite())
+    envelope = ("--envelope", "it.dsse")
+
+    edgekit("deploy", compiled, *DEPLOY, *envelope, "--sign-key", "factory", cwd=kitchen, fails=2)
+    edgekit("deploy", "model.tflite", *DEPLOY, *envelope, cwd=kitchen, fails=2)
+    damaged = kitchen / "damaged.edgekit"
+    damaged.write_bytes(compiled.read_bytes()[:-2000] + bytes(2000))
+    edgekit("keys", "sign", damaged, "--key", "factory", "--device", "kitchen", cwd=kitchen, fails=4)
+
+
+@pytest.fixture
+def lab(kitchen: Path) -> Path:
+    """With two more devices, of the group lab, which factory signs for."""
+    for name in ("one", "two"):
+        device = ("devices", "add", name, f"local://{kitchen / name}", "--target", "host", "--group", "lab")
+        edgekit(*device, "--signing-key", "factory", cwd=kitchen)
+    return kitchen
+
+
+def counters(folder: Path) -> dict[str, int]:
+    return {name: edgekit("status", "-d", name, cwd=folder)["counter"] for name in ("one", "two")}
+
+
+def test_group_is_signed_for_once(lab: Path, compiled: Path) -> None:
+    edgekit("deploy", another_bundle(lab), "--no-profile", "-d", "one", cwd=lab)
+
+    rolled = edgekit("deploy", compiled, "--no-profile", "--group", "lab", cwd=lab)
+
+    assert rolled["outcome"] == "complete"
+    (counter,) = set(counters(lab).values())
+    assert counter > 1
+    digest = rolled["releases"][0]["sha256"]
+    (text,) = {path.read_text() for path in lab.glob(f"*/releases/{digest}.dsse")}
+    assert read_release(text, "it").audience == Audience(kind="group", name="lab")
+
+
+def test_group_takes_an_envelope_from_elsewhere(lab: Path, compiled: Path) -> None:
+    for name in ("one", "two"):
+        edgekit("keys", "install", "factory", "-d", name, cwd=lab)
+    sign = ("keys", "sign", compiled, "--key", "factory", "-o")
+    edgekit(*sign, "lab.dsse", "--group", "lab", cwd=lab)
+    edgekit(*sign, "attic.dsse", "--group", "attic", cwd=lab)
+    edgekit(*sign, "one.dsse", "--device", "one", cwd=lab)
+    (config_folder() / "keys" / "factory.pem").unlink()
+    rollout = ("deploy", compiled, "--no-profile", "--group", "lab", "--envelope")
+
+    for name in ("attic.dsse", "one.dsse"):
+        edgekit(*rollout, name, cwd=lab, fails=2)
+    assert edgekit(*rollout, "lab.dsse", cwd=lab)["outcome"] == "complete"
+
+    assert counters(lab) == {"one": 1, "two": 1}
+    edgekit("deploy", compiled, "--no-profile", "--group", "lab", cwd=lab, fails=3)
 
 
 def test_real_device_of_which_nobody_said_anything_is_refused_before_it_is_reached(
