@@ -1,0 +1,1 @@
+"""Search as values and mathematics: spaces, goals, trials, fronts, hypervolume, halving, predictors."""
