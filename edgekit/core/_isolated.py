@@ -11,11 +11,12 @@ import resource
 import signal
 import sys
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TextIO
 
-from edgekit.core import _spared_imports, progress
+from edgekit.core import _spared_imports, progress, questions
 from edgekit.core.errors import EdgekitError
 
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000  # linux/sched.h
@@ -94,8 +95,17 @@ def main() -> None:
         progress.listen(
             lambda message, done, total: _send(replies, {"event": {"message": message, "done": done, "total": total}})
         )
+        questions.answered_by(lambda question: _asked(question, requests, replies))
         for line in requests:
             _send(replies, _answer(line))
+
+
+def _asked(question: Mapping[str, Any], requests: TextIO, replies: int) -> Any:
+    _send(replies, {"ask": dict(question)})
+    reply = json.loads(requests.readline() or '{"refused": "the parent is gone"}')
+    if "refused" in reply:
+        raise ValueError(reply["refused"])
+    return reply["answer"]
 
 
 def _send(replies: int, message: dict[str, Any]) -> None:

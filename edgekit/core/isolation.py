@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any, Self
@@ -23,6 +23,9 @@ from edgekit.core.errors import DeadlineError, EdgekitError, InternalError, Unsu
 from edgekit.core.events import Event, OnEvent, ignore
 
 DEFAULT_TIMEOUT_S = 1800.0
+OnAsk = Callable[[Mapping[str, Any]], Any]
+"""Answers a question of the child, JSON in and out; a ValueError tells the child that the question is wrong."""
+
 _LOG_TAIL_BYTES = 4000
 _DEATH_S = 10.0
 """A killed process is gone in milliseconds, unless a disk or a driver holds it."""
@@ -69,6 +72,7 @@ class Isolate:
         what: str,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         on_event: OnEvent = ignore,
+        on_ask: OnAsk | None = None,
     ) -> Any:
         """Call `module:function(**params)` in the child and return its result.
 
@@ -79,6 +83,8 @@ class Isolate:
             what: what the call does, for messages, e.g. "reading model.keras".
             timeout_s: limit in seconds; the child is killed when it is over.
             on_event: told of what the function says with `edgekit.core.progress.tell`.
+            on_ask: answers what the function asks with `edgekit.core.questions.ask`; what it raises, a ValueError
+                excepted, ends the child and the call. None refuses every question.
 
         Raises:
             EdgekitError: what the function raised, if it is one of ours.
@@ -91,8 +97,11 @@ class Isolate:
         try:
             self._send(line, what)
             deadline = time.monotonic() + timeout_s
-            while "event" in (reply := self._read_reply(deadline, what, timeout_s)):
-                on_event(Event(phase="work", **reply["event"]))
+            while not (reply := self._read_reply(deadline, what, timeout_s)).keys() & {"result", "error"}:
+                if "event" in reply:
+                    on_event(Event(phase="work", **reply["event"]))
+                else:
+                    self._send(_answer(reply["ask"], on_ask), what)
         except BaseException:
             self.close()
             raise
@@ -203,6 +212,17 @@ def _kill(process: subprocess.Popen[bytes]) -> int | None:
         return None
 
 
+def _answer(question: dict[str, Any], on_ask: OnAsk | None) -> bytes:
+    """The line that answers a question."""
+    try:
+        if on_ask is None:
+            raise ValueError("nobody answers questions here")
+        reply = {"answer": on_ask(question)}
+    except ValueError as wrong:
+        reply = {"refused": str(wrong)}
+    return json.dumps(reply).encode() + b"\n"
+
+
 def _checked(reply: Any) -> dict[str, Any]:
     """The reply, if `edgekit.core._isolated` could have written it.
 
@@ -211,6 +231,8 @@ def _checked(reply: Any) -> dict[str, Any]:
     """
     if isinstance(reply, dict) and "event" in reply:
         return {"event": _checked_event(reply["event"])}
+    if isinstance(reply, dict) and isinstance(reply.get("ask"), dict):
+        return {"ask": reply["ask"]}
     if not isinstance(reply, dict) or not ("result" in reply or isinstance(reply.get("error"), dict)):
         raise ValueError("neither a result nor an error")
     error = reply.get("error", {})

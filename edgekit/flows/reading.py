@@ -15,7 +15,7 @@ from edgekit import __version__
 from edgekit.core.caching import CacheKey
 from edgekit.core.digest import sha256_file, sha256_json, sha256_path
 from edgekit.core.events import OnEvent, ignore
-from edgekit.core.isolation import DEFAULT_TIMEOUT_S, Isolate
+from edgekit.core.isolation import DEFAULT_TIMEOUT_S, Isolate, OnAsk
 from edgekit.core.registry import SOURCES
 
 if TYPE_CHECKING:
@@ -53,11 +53,14 @@ class Remembering(Isolate):
         what: str,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         on_event: OnEvent = ignore,
+        on_ask: OnAsk | None = None,
     ) -> Any:
         """As `Isolate.call`; answers to the questions in `_REMEMBERED` come from the cache where they are known."""
         name = _REMEMBERED.get(function)
         if name is None or not _only_built_in():
-            return self._isolate.call(function, params, what=what, timeout_s=timeout_s, on_event=on_event)
+            return self._isolate.call(
+                function, params, what=what, timeout_s=timeout_s, on_event=on_event, on_ask=on_ask
+            )
         path = Path(params["path"])
         key = _key(name, path)
         if (found := self._cache.get(key)) is not None:

@@ -22,6 +22,7 @@ from edgekit.core.digest import sha256_file, sha256_json
 from edgekit.core.errors import ConfigurationError, InputError, UnsupportedError
 from edgekit.passes._torch.settings import settle
 from edgekit.passes._torch.shapes import fit_shapes
+from edgekit.spaces.trial import FixedTrial
 
 _METADATA = "edgekit"
 _SHOWN_KEYS = 5
@@ -100,12 +101,17 @@ def state(module: Any) -> dict[str, Any]:
 def build(factory: str) -> Any:
     """Import and call a factory.
 
+    Args:
+        factory: `package.module:function`, called without arguments; or with `@` and a point of a search behind it (see
+            `edgekit.spaces.trial.FixedTrial.text`), called with that trial.
+
     Raises:
         ConfigurationError: there is no such function, it fails, or it gives no module.
     """
     import torch
 
-    module_name, _, function_name = factory.partition(":")
+    module_name, _, rest = factory.partition(":")
+    function_name, _, point = rest.partition("@")
     try:
         function = getattr(importlib.import_module(module_name), function_name)
     except (ImportError, AttributeError) as cause:
@@ -114,12 +120,14 @@ def build(factory: str) -> Any:
             hint='name a function of a module that can be imported here, as in "package.module:function"',
         ) from cause
     try:
-        module = function()
+        module = function(FixedTrial.read(point)) if point else function()
     except Exception as cause:
         raise ConfigurationError(
             f"the model factory {factory} fails: {type(cause).__name__}: {cause}{where(cause)}",
-            hint="it is called without arguments and has to give a torch.nn.Module",
+            hint="it is called without arguments (in a search: with a trial) and has to give a torch.nn.Module",
         ) from cause
+    if point and isinstance(module, tuple):
+        module, *_ = module  # the rest says how it is trained
     if not isinstance(module, torch.nn.Module):
         raise ConfigurationError(
             f"the model factory {factory} gives a {type(module).__name__}",

@@ -106,7 +106,13 @@ def _is_state_dict(content: Any) -> bool:
 
 
 def make(
-    factory: str, weights: str | None, shown: str, shapes: Sequence[Sequence[int]], dtypes: Sequence[str], output: str
+    factory: str,
+    weights: str | None,
+    shown: str,
+    shapes: Sequence[Sequence[int]],
+    dtypes: Sequence[str],
+    output: str,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Build the user's module, try it, and write it as a "torch" artifact.
 
@@ -117,6 +123,7 @@ def make(
         shapes: of one sample, one an input; a channel axis that a model of images wants may be missing.
         dtypes: NumPy's names, one an input.
         output: the file to write.
+        seed: of the weights that the factory gives.
 
     Returns:
         The artifact's signature, facts and warnings, JSON.
@@ -128,7 +135,7 @@ def make(
     """
     from safetensors.torch import load_file
 
-    settle()
+    settle(seed)
     module = build(factory)
     warnings = []
     if weights is None:

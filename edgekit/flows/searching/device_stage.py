@@ -1,0 +1,137 @@
+"""The device in the loop: an artifact is measured on a machine with an operating system, if it can reach the front."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from statistics import median
+from typing import TYPE_CHECKING
+
+from edgekit.core.errors import EdgekitError, MeasurementError
+from edgekit.core.search.predictor import Prediction, can_reach_front, fit
+from edgekit.core.search.trial import Outcome, State
+from edgekit.core.statistics import median_interval
+from edgekit.core.units import format_ns
+from edgekit.device.connect import connect
+from edgekit.flows.inventory import inventory
+from edgekit.flows.measuring.modes import plan_for
+from edgekit.flows.profile import measure
+from edgekit.flows.runtime import ensure_runtime
+from edgekit.flows.subject import Subject
+
+if TYPE_CHECKING:
+    from edgekit.core.device_entry import DeviceEntry
+    from edgekit.core.measurement import Measurement, Plan
+    from edgekit.core.search.goals import Goal
+    from edgekit.core.search.trial import Trial
+    from edgekit.flows.searching.findings import Findings
+    from edgekit.flows.searching.stages import Compiled
+    from edgekit.flows.searching.tools import Tools
+
+_PREDICTED = ("latency_ns", "instructions")
+_FEATURES = ("macs", "size_bytes", "zip_bytes")
+_EMULATED_PROCESSES, _EMULATED_S = 3, 0.2
+"""An emulator's times speak of no device; its counts of instructions are exact after one call."""
+
+
+def prediction(found: Findings, trials: Sequence[Trial], goals: Sequence[Goal]) -> tuple[str, Prediction] | None:
+    """What the device is expected to give, learned from what it gave before; None while too little is known."""
+    metric = next((goal.metric for goal in goals if goal.metric in _PREDICTED), None)
+    if metric is None or metric in found.values:
+        return None
+    known = [trial.outcome for trial in trials if trial.outcome is not None and metric in trial.outcome.measured]
+    names = sorted({name for outcome in known for name in outcome.proxies if name.startswith("macs_")})
+    rows = [_features(outcome.values, outcome.proxies, names) for outcome in known]
+    predictor = fit(rows, [outcome.values[metric] for outcome in known])
+    if predictor is None:
+        return None
+    return metric, predictor.predict(_features(found.values, found.proxies, names))
+
+
+def hopeless(found: Findings, trials: Sequence[Trial], goals: Sequence[Goal]) -> Outcome | None:
+    """The end of a trial that cannot reach the front with 95 % confidence, so that no device is asked."""
+    expected = prediction(found, trials, goals)
+    if expected is None:
+        return None
+    metric, told = expected
+    best = {**found.values, metric: told.low}
+    if not all(goal.metric in best for goal in goals):
+        return None
+    costs = [goal.cost(best[goal.metric]) for goal in goals]
+    measured = [
+        [goal.cost(trial.outcome.values[goal.metric]) for goal in goals]
+        for trial in trials
+        if trial.state is State.COMPLETE and trial.outcome is not None and metric in trial.outcome.measured
+    ]
+    if can_reach_front(costs, measured):
+        return None
+    words = format_ns if metric.endswith("_ns") else "{:,.0f}".format
+    return found.outcome(
+        State.PRUNED,
+        f"{metric} is expected at {words(told.value)} ({words(told.low)} to {words(told.high)}), dominated even so",
+    )
+
+
+def device_stage(tried: Compiled, found: Findings, tools: Tools, stopped: Callable[[], bool]) -> None:
+    """Measure on one of the search's devices, held by this trial alone, and leave nothing behind.
+
+    Raises:
+        NetworkError, DeviceError, LockedError, TrustError, StorageError: the device's fault, see `DevicePool.hold`.
+        MeasurementError: the artifact crashed or hung there.
+    """
+    artifact, made = tried.artifacts[-1], tried.made
+    runtime = made.request.target.runtime_for(artifact.format)
+    assert runtime is not None  # `fit` has seen to it
+    subject = Subject(
+        name=f"{made.request.model.name} of the search", digest=artifact.digest, format=artifact.format,
+        runtime=runtime.name, inputs=artifact.inputs, outputs=artifact.outputs, path=artifact.path,
+        size_bytes=artifact.size_bytes,
+    )  # fmt: skip
+    with tools.devices.hold(stopped) as name:
+        began = time.monotonic()
+        entry = inventory().get(name)
+        try:
+            with connect(entry) as device:
+                ensure_runtime(device, runtime.name, offline=False, tools=tools.workspace)
+                subject.stage(device, tools.workspace)
+                data = made.context.representative if made.evaluation is None else made.evaluation
+                try:
+                    measured = measure(device, entry, subject, plan=_plan(entry), data=data, tools=tools.workspace)
+                finally:
+                    with suppress(EdgekitError):  # the next trial's collection takes it
+                        device.collect()
+        finally:
+            found.device_s += time.monotonic() - began
+    _note(measured, found)
+
+
+def _plan(entry: DeviceEntry) -> Plan:
+    plan = replace(plan_for("quick"), instructions=True, stages=False)
+    if not entry.is_emulated:
+        return plan
+    return replace(plan, processes=_EMULATED_PROCESSES, min_seconds=_EMULATED_S, steady_cap_s=_EMULATED_S, wait_s=0.0)
+
+
+def _note(measured: Measurement, found: Findings) -> None:
+    processes = [median(run.samples_ns) for run in measured.runs if run.samples_ns]
+    interval = median_interval(processes)
+    if interval is None:
+        raise MeasurementError("fewer than two processes were timed", hint="edgekit profile says why")
+    found.values["latency_ns"] = interval.value
+    found.intervals["latency_ns"] = (interval.low, interval.high)
+    found.measured.add("latency_ns")
+    if measured.instructions is not None:
+        count = measured.instructions
+        found.values["instructions"] = float(count.value)
+        found.intervals["instructions"] = (float(count.low), float(count.high))
+        found.measured.add("instructions")
+    if measured.memory is not None and measured.memory.peak_rss_bytes is not None:
+        found.values["ram_bytes"] = float(measured.memory.peak_rss_bytes)
+        found.measured.add("ram_bytes")
+    found.flags = sorted({*found.flags, *(str(flag) for flag in measured.validity)})
+
+
+def _features(values: Mapping[str, float], proxies: Mapping[str, float], names: Sequence[str]) -> list[float]:
+    return [*(values.get(name, 0.0) for name in _FEATURES), *(proxies.get(name, 0.0) for name in names)]

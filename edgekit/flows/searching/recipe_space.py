@@ -1,0 +1,145 @@
+"""From a point of a recipe space to the steps that it means.
+
+| parameter | means |
+| --- | --- |
+| `quantize` | the pass that makes the number format; "none" for none |
+| `PASS.PARAM` | a parameter of a step; "off" leaves the step out |
+| `layer.NAME` | "int8", "int16" or "float32" for one layer, by the step that quantizes |
+| `order` | names of passes, separated by ">": those go first, in this order |
+
+Steps stand in the order in which the space first names their passes; `quantize` stands where it is declared. Where the
+user names a recipe, its steps are those that are varied.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from edgekit.core.errors import ConfigurationError
+from edgekit.core.recipe import Recipe, Step
+from edgekit.core.registry import PASSES
+from edgekit.core.search.space import Choice, Parameter, Value
+from edgekit.core.suggest import did_you_mean
+from edgekit.flows.budgeted import KEEP_INT16
+from edgekit.flows.trials import KEEP_FLOAT, quantizing_place, settled, takes, with_params
+
+QUANTIZE, ORDER, OFF, NONE, LAYER = "quantize", "order", "off", "none", "layer."
+_KEEPS = {"float32": KEEP_FLOAT, "int16": KEEP_INT16}
+
+
+def check_names(parameters: Sequence[Parameter], base: Recipe | None) -> None:
+    """Refuse a space that names what is not there.
+
+    Raises:
+        ConfigurationError: a pass or a parameter is not known, or the recipe has no such step.
+    """
+    known = PASSES.names()
+    for parameter in parameters:
+        name = parameter.name
+        if name in (QUANTIZE, ORDER) or name.startswith(LAYER):
+            continue
+        pass_name, _, param = name.partition(".")
+        if pass_name not in known or not param:
+            raise ConfigurationError(
+                f"the search space varies {name!r}, which is no pass with a parameter",
+                hint=did_you_mean(pass_name, known) or "such as prune.sparsity; edgekit recipes lists what there is",
+            )
+        if not takes(pass_name, param):
+            raise ConfigurationError(
+                f"the pass {pass_name!r} has no parameter {param!r}", hint="see docs/guide/search.md"
+            )
+        if (
+            base is not None
+            and pass_name not in {step.pass_name for step in base.steps}
+            and not _is_back_end(pass_name)
+        ):
+            raise ConfigurationError(
+                f"recipe {base.name!r} has no step {pass_name!r} to vary", hint="add the step, or leave out --recipe"
+            )
+    quantize = next((parameter for parameter in parameters if parameter.name == QUANTIZE), None)
+    if isinstance(quantize, Choice):
+        for value in quantize.values:
+            if value != NONE and value not in known:
+                hint = did_you_mean(str(value), known) or "edgekit recipes lists passes"
+                raise ConfigurationError(f"{QUANTIZE} names {value!r}, which is no pass", hint=hint)
+
+
+def recipe_of(point: Mapping[str, Value], parameters: Sequence[Parameter], base: Recipe | None) -> Recipe:
+    """The recipe of a point, without choices; conversions that it leaves unsaid are not in it.
+
+    Args:
+        point: of the space.
+        parameters: the space, for its order.
+        base: whose steps are varied; None builds the steps from the space alone.
+    """
+    given = _by_pass(point)
+    steps = [] if base is None else list(settled(base))
+    present = {step.pass_name for step in steps}
+    if base is None:
+        for parameter in parameters:
+            name = point.get(QUANTIZE, NONE) if parameter.name == QUANTIZE else parameter.name.partition(".")[0]
+            if parameter.name == ORDER or parameter.name.startswith(LAYER) or name in present or name == NONE:
+                continue
+            if parameter.name == QUANTIZE or name in given:
+                present.add(str(name))
+                steps.append(Step(pass_name=str(name)))
+    else:
+        steps += [Step(pass_name=name) for name in given if name not in present and _is_back_end(name)]
+    left = [step for step in steps if OFF not in given.get(step.pass_name, {}).values()]
+    filled = [replace(step, params={**step.params, **given.get(step.pass_name, {})}) for step in left]
+    ordered = _ordered(filled, str(point.get(ORDER, "")))
+    return Recipe(
+        name="search",
+        summary="A point of a search.",
+        when="It was proposed.",
+        steps=_with_layers(ordered, point),
+        folder=None if base is None else base.folder,
+    )
+
+
+def _by_pass(point: Mapping[str, Value]) -> dict[str, dict[str, Value]]:
+    found: dict[str, dict[str, Value]] = {}
+    for name, value in point.items():
+        if name in (QUANTIZE, ORDER) or name.startswith(LAYER):
+            continue
+        pass_name, _, param = name.partition(".")
+        found.setdefault(pass_name, {})[param] = value
+    return found
+
+
+def _ordered(steps: Sequence[Step], order: str) -> list[Step]:
+    """The named passes first, then the others as they stood; what quantizes and what compiles stays behind all."""
+    first = [name for name in order.split(">") if name]
+    ranks = {name: place for place, name in enumerate(first)}
+    movable = [step for step in steps if step.pass_name in ranks]
+    movable.sort(key=lambda step: ranks[step.pass_name])
+    return [*movable, *(step for step in steps if step.pass_name not in ranks)]
+
+
+def _with_layers(steps: Sequence[Step], point: Mapping[str, Value]) -> tuple[Step, ...]:
+    place = quantizing_place(steps)
+    kept: dict[str, list[str]] = {}
+    for name, value in point.items():
+        if name.startswith(LAYER) and value in _KEEPS:
+            kept.setdefault(_KEEPS[str(value)], []).append(name.removeprefix(LAYER))
+    if place is None or not kept:
+        return tuple(steps)
+    own: Mapping[str, Any] = steps[place].params
+    return with_params(steps, place, **{key: [*own.get(key, ()), *map(_pattern, names)] for key, names in kept.items()})
+
+
+def short_layer(name: str) -> str:
+    """What a layer is called in a space: the first of the names that a converter fused into one."""
+    return name.partition(";")[0]
+
+
+def _pattern(layer: str) -> str:
+    """A regular expression that matches a layer by its short name, and no other."""
+    return f"^{re.escape(layer)}(;|$)"
+
+
+def _is_back_end(pass_name: str) -> bool:
+    return bool(PASSES.load(pass_name).is_back_end)

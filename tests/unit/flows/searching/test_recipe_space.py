@@ -1,0 +1,91 @@
+"""From points to recipes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgekit.config.recipes import load_recipe
+from edgekit.core.errors import ConfigurationError
+from edgekit.core.recipe import Recipe, Step
+from edgekit.core.search.space import Choice
+from edgekit.flows.searching.recipe_space import check_names, recipe_of, short_layer
+
+SPACE = (
+    Choice(name="prune.sparsity", values=("off", 0.5)),
+    Choice(name="cluster.clusters", values=("off", 16)),
+    Choice(name="quantize", values=("int8", "float16", "none")),
+    Choice(name="int8.calibration", values=("min_max", "kl")),
+    Choice(name="cortex_m.optimize", values=("speed", "ram")),
+)
+
+
+def steps(point: dict, base: Recipe | None = None, space: tuple = SPACE) -> list[tuple[str, dict]]:
+    return [(step.pass_name, dict(step.params)) for step in recipe_of(point, space, base).steps]
+
+
+def test_steps_stand_in_the_order_of_the_space_and_off_leaves_one_out():
+    point = {"prune.sparsity": 0.5, "cluster.clusters": 16, "quantize": "int8", "int8.calibration": "kl"}
+
+    assert steps(point) == [
+        ("prune", {"sparsity": 0.5}), ("cluster", {"clusters": 16}), ("int8", {"calibration": "kl"})
+    ]  # fmt: skip
+    assert steps({**point, "prune.sparsity": "off"}) == steps(point)[1:]
+    assert steps({"quantize": "float16", "cortex_m.optimize": "ram"}) == [
+        ("float16", {}), ("cortex_m", {"optimize": "ram"})
+    ]  # fmt: skip
+    assert steps({"quantize": "none"}) == []
+
+
+def test_order_is_a_parameter_too():
+    point = {"prune.sparsity": 0.5, "cluster.clusters": 16, "quantize": "int8", "order": "cluster>prune"}
+
+    assert [name for name, _ in steps(point)] == ["cluster", "prune", "int8"]
+
+
+def test_layers_are_kept_by_the_step_that_quantizes():
+    name = "sequential_1/conv2d_1/Relu"
+    assert short_layer(f"{name};sequential_1/conv2d_1/BiasAdd") == name
+
+    (found,) = recipe_of({"quantize": "int8", f"layer.{name}": "float32", "layer.b": "int16"}, SPACE, None).steps
+
+    assert found.params["keep_float"] == [rf"^{name}(;|$)"]
+    assert found.params["keep_int16"] == ["^b(;|$)"]
+    (plain,) = recipe_of({"quantize": "int8", "layer.b": "int8"}, SPACE, None).steps
+    assert dict(plain.params) == {}
+
+
+def test_steps_of_a_recipe_are_varied_and_its_own_parameters_stay(tmp_path: Path):
+    base = Recipe(
+        name="mine", summary="", when="", folder=tmp_path,
+        steps=(
+            Step(pass_name="prune", params={"epochs": 2}, choices={"sparsity": (0.9, 0.5)}), Step(pass_name="int8"),
+        ),
+    )  # fmt: skip
+
+    assert steps({"prune.sparsity": 0.5}, base) == [("prune", {"epochs": 2, "sparsity": 0.5}), ("int8", {})]
+    assert steps({"prune.sparsity": "off"}, base) == [("int8", {})]
+    assert steps({"cortex_m.optimize": "ram"}, base)[-1] == ("cortex_m", {"optimize": "ram"})
+    assert recipe_of({}, (), base).folder == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("prun.sparsity", (0.5,), "prun.sparsity"),
+        ("prune", (0.5,), "no pass with a parameter"),
+        ("prune.sparsty", (0.5,), "no parameter 'sparsty'"),
+        ("quantize", ("int8", "int9"), "int9"),
+    ],
+)
+def test_names_that_mean_nothing_are_refused(name: str, values: tuple, said: str):
+    with pytest.raises(ConfigurationError, match=said):
+        check_names((Choice(name=name, values=values),), None)
+
+
+def test_recipe_without_the_step_is_refused():
+    check_names(SPACE, None)
+    with pytest.raises(ConfigurationError, match="no step 'prune'"):
+        check_names(SPACE, load_recipe("int8"))
+    check_names((SPACE[3], SPACE[4]), load_recipe("int8"))
