@@ -31,6 +31,7 @@ VERBS = {
     "sensitivity": "Rank the layers of a model by what int8 costs them.",
     "compare": "Compare a compressed model with its float one, layer by layer.",
     "variants": "Make a model by several recipes and compare the forms.",
+    "search": "Search the best models for a device within a budget.",
     "deploy": "Compile, push, activate and prove a model on a device.",
     "status": "Show what is active on a device.",
     "rollback": "Make the previous release active again.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,6 +13,7 @@ from edgekit.cli._output import Output, output_options
 from edgekit.cli._settings import PATH
 
 if TYPE_CHECKING:
+    from edgekit.bundle.statement import SignedRelease
     from edgekit.core.device_entry import DeviceEntry
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -55,6 +56,28 @@ def sign_option(function: F) -> F:
     return click.option(
         "--sign-key", help="Sign the release with this key (edgekit keys list), not with the one of the device's entry."
     )(function)
+
+
+def envelope_option(function: F) -> F:
+    """--envelope; see `envelope_of`."""
+    return click.option(
+        "--envelope", type=PATH, help="What `edgekit keys sign` made of the bundle elsewhere; no key is needed here."
+    )(function)
+
+
+def envelope_of(flags: Mapping[str, Any]) -> SignedRelease | None:
+    """The envelope that --envelope names.
+
+    Raises:
+        UsageError: a key is named too.
+    """
+    from edgekit.flows.keys import read_envelope
+
+    if flags["envelope"] is None:
+        return None
+    if flags["sign_key"] is not None:
+        raise click.UsageError("--envelope is signed already, --sign-key would sign again; leave one of them out")
+    return read_envelope(flags["envelope"])
 
 
 def signed_by(entry: DeviceEntry, key: str | None) -> DeviceEntry:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from edgekit.cli._fleet import deploy_to_fleet, fleet_options, is_fleet
-from edgekit.cli._from_search import from_search_options, held_to_budget, judged_float, picked_from
+from edgekit.cli._from_search import from_search_options, held_to_budget, picked_from, tell
 from edgekit.cli._options import (
     envelope_of,
     envelope_option,
@@ -115,10 +115,7 @@ def command(
                 timeout_s=flags["timeout"],
                 metric=chosen.metric(flags),
             )
-            reference = None
-            if picked is not None:
-                reference = judged_float(picked, kind, proof.evaluation, proof.metric, on_event)
-                kind, proof = held_to_budget(picked, kind, proof)
+            kind, proof, reference = held_to_budget(picked, kind, proof, on_event)
             deployed = deploy_bundle(
                 bundle,
                 entry,
@@ -157,8 +154,7 @@ def command(
             click.echo("dry run: no device was touched")
         else:
             deployment = document["deployment"]
-            if picked is not None:
-                click.echo(f"picked  trial {picked.trial} of {picked.study}")
+            tell(picked)
             sent, lacked = (format_bytes(deployment[name]) for name in ("transferred_bytes", "bytes_sent"))
             click.echo(f"sent    {sent}" + (f" for {lacked}" if sent != lacked else ""))
             confirmed = ", confirmed" if deployment["confirmed"] else ""

@@ -11,6 +11,7 @@ from edgekit.config._fields import BudgetsSection, Count, File, Number, Section,
 from edgekit.config._shelf import is_path
 from edgekit.config._toml import read_toml, validate
 from edgekit.config.gate import GateSection, gate_of
+from edgekit.config.search import SearchSection, search_of
 from edgekit.config.targets import budgets_of
 from edgekit.core.dataset import DatasetSpec
 from edgekit.core.errors import ConfigurationError
@@ -18,6 +19,7 @@ from edgekit.core.factory import Factory
 from edgekit.core.gate import GateSettings
 from edgekit.core.metric import Metric
 from edgekit.core.preprocessing import Color, Layout, Preprocessing
+from edgekit.core.search.settings import SearchSettings
 from edgekit.core.target import Budgets
 
 if TYPE_CHECKING:
@@ -108,6 +110,7 @@ class ProjectFile(File):
     preprocess: PreprocessSection | None = None
     budgets: BudgetsSection = BudgetsSection()
     gate: GateSection = GateSection()
+    search: SearchSection = SearchSection()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +129,7 @@ class Project:
         budgets: the limits that this project sets.
         metric: what answers are judged by, None when the file does not say.
         gate: what `edgekit gate` holds a build to.
+        search: what `edgekit search` varies, and what for.
     """
 
     path: Path
@@ -143,6 +147,7 @@ class Project:
     budgets: Budgets = field(default_factory=Budgets)
     metric: Metric | None = None
     gate: GateSettings = field(default_factory=GateSettings)
+    search: SearchSettings = field(default_factory=SearchSettings)
 
     @property
     def folder(self) -> Path:
@@ -197,6 +202,7 @@ def load_project(path: Path) -> Project:
         budgets=budgets_of(file.budgets),
         metric=None if data.metric is None else Metric.parse(data.metric, folder=folder),
         gate=gate_of(file.gate),
+        search=search_of(file.search),
     )
 
 
