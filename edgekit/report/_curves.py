@@ -84,7 +84,7 @@ def curves(plot: CurvePlot) -> str:
         return (seconds - start) / (end - start)
 
     height = len(plot.panels) * (_TITLE + _PANEL + _GAP)
-    parts = svg.grid(svg.ticks(start, end), x, height - _GAP, lambda seconds: f"{seconds:g} s")
+    parts = svg.grid(svg.ticks(start, end), x, height - _GAP, lambda value: f"{value:g} {plot.axis}")
     for number, panel in enumerate(plot.panels):
         parts += _panel(panel, [x(seconds) for seconds in plot.seconds], number * (_TITLE + _PANEL + _GAP))
     if plot.mark_s is not None:
@@ -112,7 +112,8 @@ def _panel(panel: Panel, places: Sequence[float], top: float) -> list[str]:
     def y(value: float) -> float:
         return floor - (value - low) / (high - low) * _PANEL
 
-    parts += svg.levels(svg.ticks(low, high)[::2], y, said)
+    marks = svg.ticks(low, high)
+    parts += svg.levels(marks if len(marks) < 3 else marks[::2], y, said)
     strokes: list[list[str]] = [[]]
     for place, value in zip(places, panel.values, strict=True):
         if value is None:

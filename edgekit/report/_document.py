@@ -66,6 +66,14 @@ class Part:
         """True only for true."""
         return self._value is True
 
+    def is_flag(self) -> bool:
+        """Whether it is true or false."""
+        return isinstance(self._value, bool)
+
+    def names(self) -> list[str]:
+        """Names of an object's parts in their order, at most 200."""
+        return [str(name) for name in self._value][:_ENTRY_LIMIT] if isinstance(self._value, Mapping) else []
+
     def items(self) -> list[Part]:
         """The elements of a list, else none."""
         return [Part(value) for value in self._value] if isinstance(self._value, list | tuple) else []

@@ -22,6 +22,8 @@ from edgekit.report import (
     _npu,
     _plots,
     _profile,
+    _search,
+    _search_front,
     _variants,
     _wording,
     memory_plan,
@@ -47,10 +49,12 @@ def build_page(document: Mapping[str, Any], measurement: Measurement | None = No
     """
     part = Part(document)
     compared, latency = _comparison.sections(part), _latency.latency(part, measurement)
-    sections = [_size(part), _accuracy(part), None if compared else latency, _latency.memory(part)]
+    checks = _gate.sections(part)
+    sections = [_size(part), _accuracy(part), None if compared or checks else latency, _latency.memory(part)]
     sections += [
         *_fleet.sections(part),
-        *_gate.sections(part),
+        *checks,
+        latency if checks else None,
         *compared,
         replace(latency, title=f"{latency.title}: the samples of B") if compared and latency else None,
         *_drift.sections(part),
@@ -65,6 +69,7 @@ def build_page(document: Mapping[str, Any], measurement: Measurement | None = No
         memory_plan.section(part),
         *_compression.sections(part),
         *_variants.sections(part),
+        *_search.sections(part),
     ]
     return ReportPage(
         title=_title(part),
@@ -73,11 +78,15 @@ def build_page(document: Mapping[str, Any], measurement: Measurement | None = No
         remarks=_remarks(part),
         headline=tuple(
             row for section, starts in zip(sections, _HEADLINES, strict=False) for row in _headline(section, starts)
-        ),
+        )
+        or tuple(_search_front.headline(part)),
         sections=tuple(section for section in sections if section),
-        facts=tuple(facts for facts in _facts(part) if facts.entries),
+        facts=tuple(facts for facts in (*_search.facts(part), *_facts(part)) if facts.entries),
         command=_command(part),
-        verdict=_fleet.conclusion(part) or _gate.conclusion(part) or _comparison.conclusion(part),
+        verdict=next(
+            (found for kind in (_fleet, _gate, _comparison, _search) if (found := kind.conclusion(part)) is not None),
+            None,
+        ),
     )
 
 
@@ -105,6 +114,8 @@ def _title(part: Part) -> str:
         return "History of latencies"
     if _fleet.is_fleet(part):
         return _fleet.title(part)
+    if _search.is_search(part):
+        return _search.title(part)
     if _gate.is_gate(part):
         baseline = part["baseline"].text(60)
         held = f"the baseline {baseline}" if baseline else "its budgets"
@@ -114,6 +125,9 @@ def _title(part: Part) -> str:
     if compared := part["float"]["path"].text():
         artifact = part["artifact"]["path"].text() or "an artifact"
         return f"{PurePath(artifact).name} against {PurePath(compared).name}"
+    if drift := part["drift"]:
+        digest = (drift["artifact_sha256"].text(64) or "")[:12] or "an artifact"
+        return f"Drift of {digest} on {drift['device'].text(80) or 'a device'}"
     if part["forms"]:
         return f"{part['model'].text(80)} in several forms for {target}"
     paths = (part["source"]["path"], part["bundle"]["path"], part["model"], part["profile"]["model"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from edgekit.report._front import FrontPlot
+
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
@@ -170,6 +172,7 @@ class CurvePlot:
         panels: each with an axis of its own.
         mark_s: a moment to mark; None without one.
         mark: what happened then.
+        axis: what the axis counts, if not seconds.
     """
 
     title: str
@@ -177,6 +180,7 @@ class CurvePlot:
     panels: tuple[Panel, ...]
     mark_s: float | None = None
     mark: str = ""
+    axis: str = "s"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,7 +289,7 @@ class MemoryPlot:
     blocks: tuple[MemoryBlock, ...]
 
 
-Plot = AmountPlot | PointPlot | LatencyPlot | CurvePlot | TrendPlot | TradeoffPlot | MemoryPlot
+Plot = AmountPlot | PointPlot | LatencyPlot | CurvePlot | TrendPlot | TradeoffPlot | MemoryPlot | FrontPlot
 
 
 @dataclass(frozen=True, kw_only=True)

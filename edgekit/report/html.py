@@ -47,6 +47,9 @@ def fill(template: str, **values: Any) -> str:
     def drawn(plot: Plot) -> Markup:
         return Markup(svg.draw(plot))  # noqa: S704 -- svg escapes its texts
 
+    def styled(plot: Plot) -> Markup:
+        return Markup(svg.styled(plot))  # noqa: S704 -- a style sheet of ours, and numbers
+
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -56,6 +59,7 @@ def fill(template: str, **values: Any) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["drawn"] = drawn
+    environment.filters["styled"] = styled
     environment.filters["figures"] = _figures
     environment.filters["marked"] = _marked
     return environment.get_template(template).render(**values)

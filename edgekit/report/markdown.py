@@ -60,7 +60,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def as_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """Lines of a table, an empty one behind it."""
-    lines = [_line(header), _line(["---"] * len(header))]
+    lines = [_line([escaped(name) for name in header]), _line(["---"] * len(header))]
     return [*lines, *(_line([escaped(cell) for cell in row]) for row in rows), ""]
 
 

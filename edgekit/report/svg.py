@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from edgekit.report import _curves, _marks, memory_plan
+from edgekit.report import _curves, _front_marks, _marks, memory_plan
 from edgekit.report._canvas import ticks
+from edgekit.report._front import FrontPlot
 from edgekit.report._page import (
     AmountPlot,
     CurvePlot,
@@ -15,11 +16,11 @@ from edgekit.report._page import (
     TrendPlot,
 )
 
-__all__ = ["draw", "ticks"]
+__all__ = ["draw", "styled", "ticks"]
 
 
 def draw(plot: Plot) -> str:
-    """A plot as one `<svg>` element with a title and a description."""
+    """A plot as one element with a title and a description: an `<svg>`, or what holds several of them."""
     match plot:
         case AmountPlot():
             return _marks.amounts(plot)
@@ -35,3 +36,10 @@ def draw(plot: Plot) -> str:
             return _curves.trend(plot)
         case MemoryPlot():
             return memory_plan.draw(plot)
+        case FrontPlot():
+            return _front_marks.draw(plot)
+
+
+def styled(plot: Plot) -> str:
+    """The style rules that a plot needs besides the page's; none for most."""
+    return _front_marks.styled(plot) if isinstance(plot, FrontPlot) else ""

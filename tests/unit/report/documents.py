@@ -141,7 +141,7 @@ COMPARE: dict[str, Any] = {
         ],
         "predicts": ["builtin"],
         "layers": [
-            {"against": "reference", "op": "CONV_2D", "name": f"conv_{number}", "values": 100, "samples": 16,
+            {"against": "reference", "op": "CONV_2D", "name": f"sequential_1/conv2d_{number}/Relu", "values": 100, "samples": 16,
              "differing_share": 0.02 * (number > 1), "max_lsb": number, "max_abs": 0.0, "is_first": number == 2}
             for number in range(4)
         ],
@@ -207,4 +207,75 @@ HISTORY: dict[str, Any] = {
     ],
 }  # fmt: skip
 
-ALL = {"run": RUN, "compare": COMPARE, "runs": RUNS, "gate": GATE, "history": HISTORY}
+
+def search_trial(number: int, state: str, **changes: Any) -> dict[str, Any]:
+    params = {"quantize": "int8", "prune.sparsity": round(0.05 * (number % 19), 2)}
+    return {
+        "trial": number, "state": state, "params": params,
+        "attempts": 1, "stage": "device", "values": {}, "violations": {}, "reason": "", "device_s": 4.0,
+        "seconds": {"static": 1.2, "accuracy": 0.6, "device": 4.1},
+    } | changes  # fmt: skip
+
+
+def search_values(place: int, worse: float = 0.0) -> dict[str, float]:
+    return {
+        "accuracy": 0.9905 - 0.0004 * place**1.6 - worse, "instructions": 4_210_000 * 0.86**place * (1 + 12 * worse),
+        "flash_bytes": 64_000 * 0.9**place * (1 + 9 * worse), "ram_bytes": 12_288.0,
+    }  # fmt: skip
+
+
+def search_point(place: int, picks: list[str]) -> dict[str, Any]:
+    number, values = 3 * place + 2, search_values(place)
+    return {
+        "trial": number, "params": {"quantize": "int8", "prune.sparsity": round(0.1 * place, 1), "optimize": "speed"},
+        "values": values, "intervals": {"accuracy": [values["accuracy"] - 0.003, values["accuracy"] + 0.002]},
+        "measured": ["instructions", "ram_bytes"],
+        "steps": [
+            {"pass": "prune", "params": {"sparsity": round(0.1 * place, 1), "keep": []}},
+            {"pass": "int8", "params": {"per_channel": True}},
+        ],
+        "artifact": "ab" * 32, "flags": [], "notes": [], "device_s": 4.0, "same": [], "picks": picks,
+        "bundle": f"artifacts/{number}/lenet5-cortex_m4.edgekit", "bundle_reason": None,
+        "deploy": f"edgekit deploy --from-search lenet5-cortex_m4.search --pick {number} --eval-data test.npz",
+    }  # fmt: skip
+
+
+SEARCH_PICKS = {0: [], 2: ["balanced"], 6: ["smallest", "fastest"]}
+SEARCH: dict[str, Any] = {
+    "schema": "edgekit.search/1",
+    "study": "lenet5-cortex_m4.search", "model": "lenet5.keras", "architecture": None, "target": "cortex_m4",
+    "engine": "optuna", "strategy": "tpe", "seed": 0, "max_drop": 0.005, "metric": {"name": "top1", "is_share": True},
+    "goals": [{"metric": metric, "maximize": metric == "accuracy"}
+              for metric in ("accuracy", "instructions", "flash_bytes")],
+    "limits": [
+        {"metric": "ram_bytes", "most": 65_536, "source": "the board", "excluded": 3},
+        {"metric": "accuracy_drop", "most": 0.005, "source": "--max-drop", "excluded": 11},
+    ],
+    "counts": {"total": 62, "complete": 40, "infeasible": 14, "pruned": 7, "failed": 1},
+    "stages": {"static": 62, "accuracy": 58, "device": 40},
+    "front": [search_point(place, SEARCH_PICKS.get(place, [])) for place in range(7)],
+    "picks": {"smallest": 20, "fastest": 20, "balanced": 8},
+    "hypervolume": {
+        "final": 0.71, "ideal": {"accuracy": 0.9905}, "reference": {"accuracy": 0.984},
+        "over_trials": [[1.0, 0.2], [4.0, 0.41], [9.0, 0.58], [30.0, 0.71], [62.0, 0.71]],
+        "over_device_s": [[4.0, 0.2], [16.0, 0.41], [33.0, 0.58], [99.0, 0.71], [164.0, 0.71]],
+    },
+    "importance": {
+        "accuracy": {"prune.sparsity": 0.62, "quantize": 0.3, "optimize": 0.08},
+        "instructions": {"prune.sparsity": 0.11, "quantize": 0.5, "optimize": 0.39},
+    },
+    "proxies": {"synflow": {"correlation": 0.41, "n": 22}},
+    "tried": [
+        *(search_trial(3 * place + 2, "complete", values=search_values(place)) for place in range(7)),
+        *(search_trial(30 + place, "complete", values=search_values(place % 8, 0.001 * (1 + place % 5)))
+          for place in range(20)),
+        search_trial(60, "infeasible", stage="static", reason="RAM is 71.0 KiB, 64.0 KiB are allowed",
+                     values={"ram_bytes": 72_704.0}, violations={"ram_bytes": 7_168.0}),
+        search_trial(61, "failed", stage="training", reason="ValueError: negative dimension"),
+    ],
+    "devices": [{"name": "qemu://cortex_m4", "uses": 40, "device_s": 164.0, "faults": 0, "left_out": None}],
+    "device_s": 164.0, "workers": 2, "seconds": 600.0, "interrupted": False, "provenance": "emulated", "warnings": [],
+    "command": ["edgekit", "search", "lenet5.keras", "--target", "cortex_m4", "--eval-data", "test.npz"],
+}  # fmt: skip
+
+ALL = {"run": RUN, "compare": COMPARE, "runs": RUNS, "gate": GATE, "history": HISTORY, "search": SEARCH}

@@ -146,7 +146,13 @@ def test_drift_names_the_kernels_that_predict_the_device_and_the_first_layer():
 
     assert row(page, "Drift", "kernels here that predict emu-pi4").value == "built-in kernels"
     assert row(page, "Drift", "reference kernels").note == "no BATCH_MATMUL"
-    assert row(page, "Drift of layers", "first layer").value == "conv_2"
+    assert row(page, "Drift of layers", "first layer").value == "sequential_1/conv2d_2/Relu"
+
+
+def test_drift_alone_says_of_what_and_where():
+    drift = {**COMPARE["drift"], "artifact_sha256": "ab" * 32}
+
+    assert build_page({"schema": "edgekit.compare/1", "drift": drift}).title == "Drift of abababababab on emu-pi4"
 
 
 def test_runs_that_must_not_be_compared_say_why():
@@ -172,6 +178,7 @@ def test_gate_shows_what_failed_first_and_what_does_not_count():
     assert row(page, "Checks", "memory, peak").note.endswith("left out by --fail-on")
     assert isinstance(found.plot, AmountPlot)
     assert all(bar.limit == 1.0 for bar in found.plot.bars)
+    assert page.sections[0] == found
 
 
 def test_history_marks_steps_and_doubtful_runs():
