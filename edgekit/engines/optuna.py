@@ -1,0 +1,69 @@
+"""Optuna 5: TPE, NSGA-II, NSGA-III, random and grid, for several goals under constraints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgekit.core.errors import UnsupportedError, UsageError
+from edgekit.core.search.space import size
+from edgekit.engines._base import Engine, Study, StudyPlan
+from edgekit.engines._open import open_study
+from edgekit.engines._points import UniquePoints
+
+
+class OptunaStudy(UniquePoints):
+    """A study whose points Optuna's samplers propose.
+
+    Each trial gets a sampler of its own, seeded by the study's seed and the number of trials so far. So the sequence on
+    one worker is the same whether a study ran in one go or was resumed, and no sampler has a state that could be lost.
+    """
+
+    def _new(self, worker: str) -> Any | None:
+        if self._plan.strategy == "grid":
+            return self._take_left(worker, lambda left: left[0])
+        return super()._new(worker)
+
+    def _draw(self, worker: str) -> Any:
+        self._study.sampler = self._sampler()
+        trial = self._begin(worker)
+        self._suggest_declared(trial)
+        return trial
+
+    def _sampler(self) -> Any:
+        plan, samplers = self._plan, self._optuna.samplers
+        seed = self._next_seed()
+        if plan.strategy == "random":
+            return samplers.RandomSampler(seed=seed)
+        if plan.strategy == "nsga2":
+            return samplers.NSGAIISampler(seed=seed, population_size=max(10, 2 * plan.startup_trials))
+        if plan.strategy == "nsga3":
+            return samplers.NSGAIIISampler(seed=seed, population_size=max(10, 2 * plan.startup_trials))
+        return samplers.TPESampler(
+            seed=seed,
+            n_startup_trials=plan.startup_trials,
+            multivariate=True,
+            group=True,
+            constant_liar=True,
+        )
+
+
+class OptunaEngine(Engine):
+    """Optuna."""
+
+    strategies = ("tpe", "nsga2", "nsga3", "random", "grid")
+
+    def open(self, plan: StudyPlan, *, create: bool) -> Study:
+        """See `Engine`."""
+        if plan.strategy not in self.strategies:
+            raise UnsupportedError(
+                f"Optuna knows no strategy {plan.strategy!r} here", hint=f"known: {', '.join(self.strategies)}"
+            )
+        if plan.strategy == "grid" and (not plan.parameters or size(plan.parameters) is None):
+            raise UsageError(
+                "a grid needs a space of declared parameters without real numbers",
+                hint="take --strategy random, or give each parameter its values",
+            )
+        return OptunaStudy(plan, open_study(plan, create=create))
+
+
+ENGINE = OptunaEngine()
