@@ -41,7 +41,8 @@ class UniquePoints(StoredStudy):
                 return None
         if not self._is_small:
             return self._draw(worker)  # as good as exhausted, but nobody can list it: repeat
-        return self._take_left(worker, random.Random(self._next_seed()).choice)  # noqa: S311 -- no secret
+        draws = random.Random(self._seed_of(len(self._frozen())))  # noqa: S311 -- no secret
+        return self._take_left(worker, draws.choice)
 
     def _take_left(self, worker: str, choose: Callable[[Sequence[Point]], Point]) -> Any | None:
         """Begin one of the points that are left; None where there is none."""
@@ -58,6 +59,14 @@ class UniquePoints(StoredStudy):
         known = {parameter.name: parameter for parameter in self._plan.parameters}
         distributions = {name: distribution(self._optuna, known[name]) for name in point}
         return self._begin(worker, params=dict(point), distributions=distributions)
+
+    def _at(self, trial: Any, point: Point) -> Any:
+        """The trial, with a point for the parameters that it had none for."""
+        known = {parameter.name: parameter for parameter in self._plan.parameters}
+        for name, value in point.items():
+            drawn_from = distribution(self._optuna, known[name])
+            self._storage.set_trial_param(trial._trial_id, name, drawn_from.to_internal_repr(value), drawn_from)
+        return self._optuna.trial.Trial(self._study, trial._trial_id)
 
     def _drop(self, trial: Any) -> None:
         """Leave out a repeated point; it has no outcome and is no trial of ours."""
@@ -88,9 +97,9 @@ class UniquePoints(StoredStudy):
         tried = self._tried()
         return [point for point in points(self._plan.parameters) if key(point) not in tried]
 
-    def _next_seed(self) -> int:
-        """Of the next draw: from the study's seed and the number of trials that its storage holds."""
-        return random.Random(f"{self._plan.seed} {len(self._frozen())}").randrange(2**31)  # noqa: S311 -- no secret
+    def _seed_of(self, number: int) -> int:
+        """For the draw of a trial: from the study's seed and the trial's number, so that no two trials share one."""
+        return random.Random(f"{self._plan.seed} {number}").randrange(2**31)  # noqa: S311 -- no secret
 
 
 def key(point: Point) -> str:

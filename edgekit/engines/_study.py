@@ -162,10 +162,14 @@ class StoredStudy(Study):
             if not self._storage.set_trial_state_values(attempt._trial_id, state=running):
                 continue  # another worker was faster
             self._storage.set_trial_user_attr(attempt._trial_id, WORKER, worker)
+            self._prepare(attempt.number)
             trial = self._optuna.trial.Trial(self._study, attempt._trial_id)
             self._suggest_declared(trial)
             return trial
         return None
+
+    def _prepare(self, number: int) -> None:
+        """Make ready to suggest for an attempt with a number of Optuna's."""
 
     def _begin(self, worker: str, **given: Any) -> Any:
         """A running trial that has a worker, and what else is given, from its first moment."""
@@ -173,6 +177,7 @@ class StoredStudy(Study):
             state=self._optuna.trial.TrialState.RUNNING, user_attrs={WORKER: worker}, **given
         )
         trial_id = self._storage.create_new_trial(self._study._study_id, template_trial=template)
+        self._prepare(self._storage.get_trial(trial_id).number)
         return self._optuna.trial.Trial(self._study, trial_id)
 
     def _suggest_declared(self, trial: Any) -> dict[str, Value]:

@@ -14,8 +14,8 @@ from edgekit.engines._points import UniquePoints
 class OptunaStudy(UniquePoints):
     """A study whose points Optuna's samplers propose.
 
-    Each trial gets a sampler of its own, seeded by the study's seed and the number of trials so far. So the sequence on
-    one worker is the same whether a study ran in one go or was resumed, and no sampler has a state that could be lost.
+    Each trial gets a sampler of its own, seeded by the study's seed and the trial's number. So the sequence on one
+    worker is the same whether a study ran in one go or was resumed, and no sampler has a state that could be lost.
     """
 
     def _new(self, worker: str) -> Any | None:
@@ -24,14 +24,15 @@ class OptunaStudy(UniquePoints):
         return super()._new(worker)
 
     def _draw(self, worker: str) -> Any:
-        self._study.sampler = self._sampler()
         trial = self._begin(worker)
         self._suggest_declared(trial)
         return trial
 
-    def _sampler(self) -> Any:
-        plan, samplers = self._plan, self._optuna.samplers
-        seed = self._next_seed()
+    def _prepare(self, number: int) -> None:
+        self._study.sampler = self._sampler(number)
+
+    def _sampler(self, number: int) -> Any:
+        plan, samplers, seed = self._plan, self._optuna.samplers, self._seed_of(number)
         if plan.strategy == "random":
             return samplers.RandomSampler(seed=seed)
         if plan.strategy == "nsga2":

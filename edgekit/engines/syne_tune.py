@@ -27,15 +27,16 @@ class SyneTuneStudy(UniquePoints):
     def _draw(self, worker: str) -> Any:
         if not any(_varies(parameter) for parameter in self._plan.parameters):
             return self._begin_at(worker, next(iter(points(self._plan.parameters))))  # evolution wants two points
-        return self._begin_at(worker, self._plain(self._searcher().suggest()))
+        trial = self._begin(worker)
+        return self._at(trial, self._plain(self._searcher(self._seed_of(trial.number)).suggest()))
 
-    def _searcher(self) -> Any:
+    def _searcher(self, seed: int) -> Any:
         import numpy as np
         from syne_tune.optimizer.schedulers.multiobjective import multi_objective_regularized_evolution as evolution
 
         domains = {parameter.name: _domain(parameter) for parameter in self._plan.parameters}
         known = [trial for trial in self.trials() if trial.state is State.COMPLETE]
-        seed, population = self._next_seed(), max(_SAMPLE, self._plan.startup_trials)
+        population = max(_SAMPLE, self._plan.startup_trials)
         draws = np.random.RandomState(seed)
         searcher = evolution.MultiObjectiveRegularizedEvolution(
             domains,

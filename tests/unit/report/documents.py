@@ -141,8 +141,9 @@ COMPARE: dict[str, Any] = {
         ],
         "predicts": ["builtin"],
         "layers": [
-            {"against": "reference", "op": "CONV_2D", "name": f"sequential_1/conv2d_{number}/Relu", "values": 100, "samples": 16,
-             "differing_share": 0.02 * (number > 1), "max_lsb": number, "max_abs": 0.0, "is_first": number == 2}
+            {"against": "reference", "op": "CONV_2D", "name": f"sequential_1/conv2d_{number}/Relu", "values": 100,
+             "samples": 16, "differing_share": 0.02 * (number > 1), "max_lsb": number, "max_abs": 0.0,
+             "is_first": number == 2}
             for number in range(4)
         ],
         "layer_samples": 16, "layers_reason": None,
