@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from edgekit.core.digest import sha256_path
 from edgekit.core.errors import InputError, UnsupportedError
 
 _SIGNATURE = "serving_default"
@@ -39,7 +40,8 @@ def convert(
     """
     import tensorflow as tf
 
-    graph, specs = _frozen(source, source_format, None if input_shape is None else tuple(input_shape))
+    digest = sha256_path(Path(source))
+    graph, specs = _frozen(source, source_format, None if input_shape is None else tuple(input_shape), digest)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([graph])
     ops = tf.lite.OpsSet
     if mode != "float32":
@@ -78,8 +80,10 @@ def _samples(specs: tuple[Any, ...], paths: list[str]) -> Callable[[], Iterator[
 
 
 @functools.lru_cache(maxsize=2)
-def _frozen(source: str, source_format: str, input_shape: tuple[int, ...] | None) -> tuple[Any, tuple[Any, ...]]:
-    """The model as one graph of constants for a batch of 1, and its input specs."""
+def _frozen(
+    source: str, source_format: str, input_shape: tuple[int, ...] | None, _digest: str
+) -> tuple[Any, tuple[Any, ...]]:
+    """The model as one graph of constants for a batch of 1, and its input specs; remembered by what the file holds."""
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     if source_format == "saved_model":
