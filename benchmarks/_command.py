@@ -32,7 +32,8 @@ COMPRESSION = (
 MICROCONTROLLERS = ("mcu",)
 FLEETS = ("fleet", "fleet_sim")
 MEASUREMENT = ("coverage", "aa", "disturbances", "repeatability", "gate_repeats")
-NAMES = (*SPEED, *COMPRESSION, *MICROCONTROLLERS, *MEASUREMENT, *FLEETS)
+SEARCH = ("search_recipes",)
+NAMES = (*SPEED, *COMPRESSION, *MICROCONTROLLERS, *MEASUREMENT, *FLEETS, *SEARCH)
 GROUPS = {"all": NAMES, "compression": COMPRESSION, "measurement": MEASUREMENT, "fleets": FLEETS}
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 

@@ -104,6 +104,7 @@ def planned(request: SearchRequest, on_event: OnEvent = ignore) -> Planned:
         EdgekitError: model, data and target do not go together.
     """
     from edgekit.flows.searching.recipe_defaults import default_space, goals_for, limits_for
+    from edgekit.flows.searching.recipe_space import check_names
 
     strategy = _strategy(request)
     goals = request.goals or goals_for(request)
@@ -113,6 +114,7 @@ def planned(request: SearchRequest, on_event: OnEvent = ignore) -> Planned:
     if not parameters and request.architecture is None:
         parameters, first_points = default_space(request, on_event)
     space.check_space(parameters)
+    check_names(parameters, request.compile.recipe)
     return Planned(
         opener=_RECIPES if request.architecture is None else _ARCHITECTURES,
         identity=identity_of(request, parameters, goals, limits),

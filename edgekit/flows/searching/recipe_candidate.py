@@ -101,7 +101,8 @@ class _RecipeCandidate:
             return outcome
         _stop_if(stopped)
         with found.at("device"):
-            if (outcome := hopeless(found, study.trials(), self.goals)) is not None:
+            measures_all = self.request.strategy == "grid"  # who lists every point wants every figure
+            if not measures_all and (outcome := hopeless(found, study.trials(), self.goals)) is not None:
                 return outcome
             count_stage(tried, found, self.tools.workspace, stopped)
             if self.request.devices and self.request.compile.target.board is None:

@@ -21,7 +21,7 @@ from typing import Any
 from edgekit.core.errors import ConfigurationError
 from edgekit.core.recipe import Recipe, Step
 from edgekit.core.registry import PASSES
-from edgekit.core.search.space import Choice, Parameter, Value
+from edgekit.core.search.space import Choice, Parameter, Value, values_of
 from edgekit.core.suggest import did_you_mean
 from edgekit.flows.budgeted import KEEP_INT16
 from edgekit.flows.trials import KEEP_FLOAT, quantizing_place, settled, takes, with_params
@@ -34,37 +34,40 @@ def check_names(parameters: Sequence[Parameter], base: Recipe | None) -> None:
     """Refuse a space that names what is not there.
 
     Raises:
-        ConfigurationError: a pass or a parameter is not known, or the recipe has no such step.
+        ConfigurationError: a pass, a parameter or a value is not known, or the recipe has no such step.
     """
-    known = PASSES.names()
     for parameter in parameters:
-        name = parameter.name
-        if name in (QUANTIZE, ORDER) or name.startswith(LAYER):
-            continue
-        pass_name, _, param = name.partition(".")
-        if pass_name not in known or not param:
-            raise ConfigurationError(
-                f"the search space varies {name!r}, which is no pass with a parameter",
-                hint=did_you_mean(pass_name, known) or "such as prune.sparsity; edgekit recipes lists what there is",
-            )
-        if not takes(pass_name, param):
-            raise ConfigurationError(
-                f"the pass {pass_name!r} has no parameter {param!r}", hint="see docs/guide/search.md"
-            )
-        if (
-            base is not None
-            and pass_name not in {step.pass_name for step in base.steps}
-            and not _is_back_end(pass_name)
-        ):
-            raise ConfigurationError(
-                f"recipe {base.name!r} has no step {pass_name!r} to vary", hint="add the step, or leave out --recipe"
-            )
-    quantize = next((parameter for parameter in parameters if parameter.name == QUANTIZE), None)
-    if isinstance(quantize, Choice):
-        for value in quantize.values:
-            if value != NONE and value not in known:
-                hint = did_you_mean(str(value), known) or "edgekit recipes lists passes"
-                raise ConfigurationError(f"{QUANTIZE} names {value!r}, which is no pass", hint=hint)
+        if parameter.name == QUANTIZE:
+            _check_formats(parameter)
+        elif parameter.name != ORDER and not parameter.name.startswith(LAYER):
+            _check_step(parameter, base)
+
+
+def _check_formats(parameter: Parameter) -> None:
+    known = PASSES.names()
+    for value in values_of(parameter) or ():
+        if value != NONE and value not in known:
+            hint = did_you_mean(str(value), known) or "edgekit recipes lists passes"
+            raise ConfigurationError(f"{QUANTIZE} names {value!r}, which is no pass", hint=hint)
+
+
+def _check_step(parameter: Parameter, base: Recipe | None) -> None:
+    known = PASSES.names()
+    pass_name, _, param = parameter.name.partition(".")
+    if pass_name not in known or not param:
+        raise ConfigurationError(
+            f"the search space varies {parameter.name!r}, which is no pass with a parameter",
+            hint=did_you_mean(pass_name, known) or "such as prune.sparsity; edgekit recipes lists what there is",
+        )
+    if not takes(pass_name, param):
+        raise ConfigurationError(f"the pass {pass_name!r} has no parameter {param!r}", hint="see docs/guide/search.md")
+    if base is not None and pass_name not in {step.pass_name for step in base.steps} and not _is_back_end(pass_name):
+        raise ConfigurationError(
+            f"recipe {base.name!r} has no step {pass_name!r} to vary", hint="add the step, or leave out --recipe"
+        )
+    for value in values_of(parameter) or ():
+        if value != OFF:
+            PASSES.load(pass_name).parse({param: value})
 
 
 def recipe_of(point: Mapping[str, Value], parameters: Sequence[Parameter], base: Recipe | None) -> Recipe:

@@ -18,7 +18,7 @@ from edgekit.flows.request import CompileRequest
 from edgekit.flows.searching.planned import identity_of, planned
 from edgekit.flows.searching.request import SearchRequest
 
-SPACE = (Choice(name="int8.bits", values=(8, 4)),)
+SPACE = (Choice(name="int8.calibration", values=("min_max", "kl")),)
 GOALS = (Goal(metric="accuracy"), Goal(metric="size_bytes"))
 LIMITS = (Limit(metric="size_bytes", most=1000.0),)
 
@@ -47,7 +47,7 @@ def test_identity_changes_with_all_that_makes_a_study_another_one(tmp_path: Path
         replace(request, compile=replace(request.compile, target=load_target("rpi5"))),
         replace(request, compile=replace(request.compile, evaluation=data)),
         replace(request, architecture="nets:space"),
-        replace(request, parameters=(Choice(name="int8.bits", values=(8,)),)),
+        replace(request, parameters=(Choice(name="int8.calibration", values=("kl",)),)),
         replace(request, goals=GOALS[:1]),
         replace(request, limits=(replace(LIMITS[0], most=2000.0),)),
         replace(request, epochs=3),

@@ -77,6 +77,8 @@ def test_steps_of_a_recipe_are_varied_and_its_own_parameters_stay(tmp_path: Path
         ("prune", (0.5,), "no pass with a parameter"),
         ("prune.sparsty", (0.5,), "no parameter 'sparsty'"),
         ("quantize", ("int8", "int9"), "int9"),
+        ("int8.calibration", ("min_max", "minmax"), "minmax"),
+        ("prune.sparsity", ("off", 1.5), "sparsity"),
     ],
 )
 def test_names_that_mean_nothing_are_refused(name: str, values: tuple, said: str):
