@@ -21,7 +21,7 @@ from typing import Any
 from edgekit.core.errors import ConfigurationError
 from edgekit.core.recipe import Recipe, Step
 from edgekit.core.registry import PASSES
-from edgekit.core.search.space import Choice, Parameter, Value, values_of
+from edgekit.core.search.space import Parameter, Value, values_of
 from edgekit.core.suggest import did_you_mean
 from edgekit.flows.budgeted import KEEP_INT16
 from edgekit.flows.trials import KEEP_FLOAT, quantizing_place, settled, takes, with_params
