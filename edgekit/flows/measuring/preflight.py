@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from edgekit.core.measurement import Conditions, Doubt, Validity
 from edgekit.core.units import format_bytes
 from edgekit.flows.measuring import looks
+from edgekit.flows.measuring.start import WITHIN_C
 
 LOOK_S = 3.0
 """Time between the looks."""
@@ -16,27 +17,44 @@ START_TEMPERATURE_C = 60.0
 MEMORY_FACTOR = 1.5
 
 
-def doubts_before(first: Conditions | None, second: Conditions | None, *, need_bytes: int) -> tuple[Doubt, ...]:
+def doubts_before(
+    first: Conditions | None, second: Conditions | None, *, need_bytes: int, usual_c: float | None = None
+) -> tuple[Doubt, ...]:
     """What is against measuring now.
 
     Args:
         first, second: two looks, `LOOK_S` apart; None from an agent that does not tell.
         need_bytes: memory that the model will probably take.
+        usual_c: temperature at which this device's measurements begin; None while that is not known.
     """
     if first is None or second is None:
         return (Doubt(flag=Validity.NOISY, reason="the device does not tell what else runs on it"),)
-    return (*_load(first, second), *_memory(first, second, need_bytes), *heat(first, second))
+    return (
+        *_load(first, second),
+        *_memory(first, second, need_bytes),
+        *heat(first, second, usual_c),
+        *_cold(second, usual_c),
+    )
 
 
-def heat(first: Conditions, second: Conditions) -> tuple[Doubt, ...]:
+def heat(first: Conditions, second: Conditions, usual_c: float | None = None) -> tuple[Doubt, ...]:
     """What a wait may cure."""
-    return tuple(_heat(first, second))
+    return tuple(_heat(first, second, usual_c))
 
 
-def _heat(first: Conditions, second: Conditions) -> Iterator[Doubt]:
+def _cold(second: Conditions, usual_c: float | None) -> Iterator[Doubt]:
+    if usual_c is not None and second.temperature_c is not None and second.temperature_c < usual_c - WITHIN_C:
+        reason = f"it starts at {second.temperature_c:.0f} C, its measurements begin at {usual_c:.0f} C"
+        yield Doubt(flag=Validity.NOISY, reason=reason)
+
+
+def _heat(first: Conditions, second: Conditions, usual_c: float | None) -> Iterator[Doubt]:
     if second.temperature_c is not None and second.temperature_c > START_TEMPERATURE_C:
         reason = f"it starts at {second.temperature_c:.0f} C, above {START_TEMPERATURE_C:.0f} C"
         yield Doubt(flag=Validity.THROTTLED, reason=reason)
+    elif usual_c is not None and second.temperature_c is not None and second.temperature_c > usual_c + WITHIN_C:
+        reason = f"it starts at {second.temperature_c:.0f} C, its measurements begin at {usual_c:.0f} C"
+        yield Doubt(flag=Validity.NOISY, reason=reason)
     if bits := looks.throttling(first, second):
         yield Doubt(flag=Validity.THROTTLED, reason=f"the firmware says {', '.join(bits)} before the start")
 

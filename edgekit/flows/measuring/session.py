@@ -19,6 +19,7 @@ from edgekit.device.measured import MeasureRequest, MeasureResult
 from edgekit.device.replies import ProbeResult
 from edgekit.flows.measuring.preflight import LOOK_S, doubts_before, heat
 from edgekit.flows.measuring.side import NOT_ASKED, Side, memory_of, process_run
+from edgekit.flows.measuring.start import keep_start, kept_start
 from edgekit.flows.measuring.validity import INVALID_CV, NOISY_CV, is_disturbed
 from edgekit.flows.workspace import Workspace
 
@@ -201,9 +202,14 @@ class MeasuringSession:
 
     def _preflight(self) -> None:
         need_bytes = _PROCESS_BYTES + 2 * max(side.subject.size_bytes for side in self._sides)
-        first, second = self._cool_down()
+        usual_c = kept_start(self._entry.name)
+        first, second = self._cool_down(usual_c)
         self._looked = tuple(probed.conditions for probed in (first, second) if probed.conditions is not None)
-        self._doubts = doubts_before(first.conditions, second.conditions, need_bytes=need_bytes)
+        self._doubts = doubts_before(first.conditions, second.conditions, need_bytes=need_bytes, usual_c=usual_c)
+        start_c = None if second.conditions is None else second.conditions.temperature_c
+        if usual_c is None and start_c is not None and not self._doubts:
+            with suppress(EdgekitError):  # a note for the next measurement; this one needs no folder
+                keep_start(self._entry.name, start_c)
         if self._doubts and self._plan.strict:
             raise MeasurementError(
                 f"{self._entry.name} is not fit to be measured: {'; '.join(doubt.reason for doubt in self._doubts)}",
@@ -213,14 +219,14 @@ class MeasuringSession:
         if not self._plan.affinity:
             self._plan = replace(self._plan, affinity=_cores(second.environment, self._plan.threads))
 
-    def _cool_down(self) -> tuple[ProbeResult, ProbeResult]:
+    def _cool_down(self, usual_c: float | None = None) -> tuple[ProbeResult, ProbeResult]:
         """Look twice, and again while the device is hot and the plan's wait lasts; the last two looks."""
         end = time.monotonic() + self._plan.wait_s
         while True:
             first = self._device.probe([])
             time.sleep(LOOK_S)
             second = self._device.probe([])
-            hot = heat(first.conditions, second.conditions) if first.conditions and second.conditions else ()
+            hot = heat(first.conditions, second.conditions, usual_c) if first.conditions and second.conditions else ()
             if not hot or time.monotonic() >= end:
                 return first, second
             self._tools.tell("wait", hot[0].reason)

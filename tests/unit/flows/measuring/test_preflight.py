@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edgekit.core.measurement import Validity
-from edgekit.flows.measuring.preflight import doubts_before
+from edgekit.flows.measuring.preflight import doubts_before, heat
 from tests.unit.flows.measuring._raw import look
 
 NEED = 2**30
@@ -33,6 +33,28 @@ def test_machine_that_is_not_fit_raises_a_doubt_with_the_figure(changes, flag, r
 
     assert doubt.flag is flag
     assert reason in doubt.reason
+
+
+@pytest.mark.parametrize(
+    ("now_c", "reason"),
+    [
+        (50.5, "it starts at 50 C, its measurements begin at 45 C"),
+        (39.0, "it starts at 39 C"),
+        (49.0, None),
+        (41.0, None),
+    ],
+)
+def test_measurements_of_one_device_begin_alike(now_c, reason):
+    doubts = doubts_before(look(0), look(3, temperature_c=now_c), need_bytes=NEED, usual_c=45.0)
+
+    assert [doubt.flag for doubt in doubts] == ([] if reason is None else [Validity.NOISY])
+    assert reason is None or reason in doubts[0].reason
+
+
+def test_wait_cures_what_is_too_hot_and_not_what_is_too_cold():
+    assert heat(look(0), look(3, temperature_c=52.0), 45.0)
+    assert not heat(look(0), look(3, temperature_c=38.0), 45.0)
+    assert not heat(look(0), look(3, temperature_c=52.0))
 
 
 def test_machine_that_tells_nothing_is_not_taken_for_idle():
