@@ -269,15 +269,15 @@ def _permit(key: bytes, lines: "list[bytes]", instead_of: "bytes | None" = None)
         wanted = [*found[:place], *lines, *(line for line in found[place:] if not _is_for(key, line))]
         if wanted == found:
             return
-        again = _read_keys()[1]
-        if _version(again) != _version(facts):
+        again, facts_again = _read_keys()
+        if again != found or _inode(facts_again) != _inode(facts):
             raise ValueError(_authorized_keys() + " was changed meanwhile; try again")
         mode = 0o600 if facts is None else stat.S_IMODE(facts.st_mode) & 0o644 | 0o600
         _replace(_authorized_keys(), b"".join(line + b"\n" for line in wanted), mode)
 
 
-def _version(facts: "os.stat_result | None") -> "tuple[int, int, int] | None":
-    return None if facts is None else (facts.st_ino, facts.st_size, facts.st_mtime_ns)
+def _inode(facts: "os.stat_result | None") -> "int | None":
+    return None if facts is None else facts.st_ino
 
 
 def _main() -> None:

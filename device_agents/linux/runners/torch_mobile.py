@@ -14,6 +14,8 @@ from __future__ import annotations
 import importlib
 import io
 import json
+import os
+import tempfile
 import warnings
 import zipfile
 from contextlib import contextmanager
@@ -196,6 +198,8 @@ def _quiet() -> Iterator[None]:
 
 def _interpreter() -> tuple[Any, Any]:
     """The module torch and its loader; raises ImportError, also where this torch has no lite interpreter any more."""
+    if tempfile.tempdir is None:  # dill, which torch imports where it is there, looks for one; none can be written to
+        tempfile.tempdir = os.curdir
     with _quiet():
         torch = importlib.import_module("torch")
         mobile = importlib.import_module("torch.jit.mobile")
