@@ -86,7 +86,8 @@ def search_in_a_process(request: SearchRequest, log: Path, *, points: int = 64) 
 
 
 def main(folder: str, points: int, **asked: Any) -> None:
-    """What `search_in_a_process` runs."""
+    """What `search_in_a_process` runs; a shell may have had Ctrl-C ignored by those who run in its background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     print(searched(opens(Path(folder), **asked), points=points).end)  # noqa: T201
 
 

@@ -168,7 +168,8 @@ class Coordinator:
         """A worker died: its trial waits again."""
         self._deaths += 1
         waiting = self._requeue(MOST_ATTEMPTS)
-        shown = f"a worker {report.text}" + (f" in trial {running.trial}" if running else "")
+        trials = (running.trial,) if running else waiting  # it may have died before it could say what it had begun
+        shown = f"a worker {report.text}" + (f" in trial {', '.join(map(str, trials))}" if trials else "")
         self._warn(f"{shown}; {'the trial waits again' if waiting else 'no trial was lost'}")
         if self._deaths >= _DEATHS:
             raise InternalError(
