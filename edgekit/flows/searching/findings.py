@@ -64,7 +64,10 @@ class Findings:
         return self.outcome(State.INFEASIBLE, "; ".join(said))
 
     def outcome(self, state: State, reason: str = "") -> Outcome:
-        """The end of the trial."""
+        """The end of the trial; one that is complete tells of limits that nothing was held against."""
+        unknown = [limit.metric for limit in self.limits if limit.metric not in self.values]
+        if state is State.COMPLETE and unknown:
+            self.notes.append(f"Not known, so its limit was not checked: {', '.join(unknown)}.")
         return Outcome(
             state=state,
             values=self.values,

@@ -100,15 +100,17 @@ def planned(request: SearchRequest, on_event: OnEvent = ignore) -> Planned:
 
     Raises:
         UnsupportedError: the engine is not known, is not installed, or does not know the strategy.
-        ConfigurationError: the space is none.
+        ConfigurationError: the space is none, or nothing measures a goal or a limit.
         EdgekitError: model, data and target do not go together.
     """
+    from edgekit.flows.searching.measurable import check_metrics
     from edgekit.flows.searching.recipe_defaults import default_space, goals_for, limits_for
     from edgekit.flows.searching.recipe_space import check_names
 
     strategy = _strategy(request)
     goals = request.goals or goals_for(request)
     limits = (*request.limits, *limits_for(request))
+    warnings = check_metrics(request, goals, limits)
     parameters: tuple[Parameter, ...] = request.parameters
     first_points: tuple[Mapping[str, Value], ...] = ()
     if not parameters and request.architecture is None:
@@ -124,6 +126,7 @@ def planned(request: SearchRequest, on_event: OnEvent = ignore) -> Planned:
         strategy=strategy,
         first_points=first_points,
         provenance=_provenance(request),
+        warnings=warnings,
     )
 
 

@@ -15,6 +15,7 @@ from edgekit.core.search.space import Choice, Parameter, Value, When, size
 from edgekit.flows.chain import check_chain, chosen_recipe, float_pass
 from edgekit.flows.inventory import inventory
 from edgekit.flows.prepare import Preparation
+from edgekit.flows.searching.measurable import quality_goal
 from edgekit.flows.searching.recipe_space import LAYER, NONE, OFF, QUANTIZE, recipe_of, short_layer
 from edgekit.flows.sensitivity import layers
 from edgekit.flows.trials import KEEP_FLOAT, run_steps, settled, takes
@@ -64,9 +65,9 @@ def default_space(
 
 
 def goals_for(request: SearchRequest) -> tuple[Goal, ...]:
-    """Accuracy, what one inference costs, and bytes, as far as this search can measure them."""
+    """Accuracy (its loss, where the metric is an error), what one inference costs, and bytes, as far as known here."""
     target = request.compile.target
-    names = ["accuracy"]
+    names = [quality_goal(request)]
     if target.board is not None:
         names += ["instructions", "flash_bytes"]
     elif request.devices:

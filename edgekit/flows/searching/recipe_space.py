@@ -21,12 +21,13 @@ from typing import Any
 from edgekit.core.errors import ConfigurationError
 from edgekit.core.recipe import Recipe, Step
 from edgekit.core.registry import PASSES
-from edgekit.core.search.space import Parameter, Value, values_of
+from edgekit.core.search.space import Choice, Parameter, Value, values_of
 from edgekit.core.suggest import did_you_mean
 from edgekit.flows.budgeted import KEEP_INT16
 from edgekit.flows.trials import KEEP_FLOAT, quantizing_place, settled, takes, with_params
 
 QUANTIZE, ORDER, OFF, NONE, LAYER = "quantize", "order", "off", "none", "layer."
+_PRECISIONS = ("int8", "int16", "float32")
 _KEEPS = {"float32": KEEP_FLOAT, "int16": KEEP_INT16}
 
 
@@ -38,17 +39,53 @@ def check_names(parameters: Sequence[Parameter], base: Recipe | None) -> None:
     """
     for parameter in parameters:
         if parameter.name == QUANTIZE:
-            _check_formats(parameter)
-        elif parameter.name != ORDER and not parameter.name.startswith(LAYER):
+            _check_formats(parameter, base)
+        elif parameter.name == ORDER:
+            _check_order(parameter)
+        elif parameter.name.startswith(LAYER):
+            _check_layer(parameter)
+        else:
             _check_step(parameter, base)
 
 
-def _check_formats(parameter: Parameter) -> None:
+def _check_formats(parameter: Parameter, base: Recipe | None) -> None:
+    if base is not None:
+        raise ConfigurationError(
+            f"recipe {base.name!r} says how to quantize, and the search space varies {QUANTIZE!r}",
+            hint="leave out one of them",
+        )
     known = PASSES.names()
-    for value in values_of(parameter) or ():
+    for value in _values(parameter):
         if value != NONE and value not in known:
             hint = did_you_mean(str(value), known) or "edgekit recipes lists passes"
             raise ConfigurationError(f"{QUANTIZE} names {value!r}, which is no pass", hint=hint)
+
+
+def _check_order(parameter: Parameter) -> None:
+    known = PASSES.names()
+    for value in _values(parameter):
+        for name in value.split(">") if isinstance(value, str) else [value]:
+            if name and name not in known:
+                raise ConfigurationError(
+                    f"{ORDER} names {name!r}, which is no pass",
+                    hint=did_you_mean(str(name), known) or 'write it like "prune>cluster"',
+                )
+
+
+def _check_layer(parameter: Parameter) -> None:
+    for value in _values(parameter):
+        if value not in _PRECISIONS:
+            raise ConfigurationError(
+                f"{parameter.name!r} has the value {value!r}, which is no precision of a layer",
+                hint=did_you_mean(str(value), _PRECISIONS) or f"known: {', '.join(_PRECISIONS)}",
+            )
+
+
+def _values(parameter: Parameter) -> tuple[Value, ...]:
+    """Values of a parameter of names, of which a range has none."""
+    if not isinstance(parameter, Choice):
+        raise ConfigurationError(f"{parameter.name!r} is a range of numbers", hint="list its values")
+    return parameter.values
 
 
 def _check_step(parameter: Parameter, base: Recipe | None) -> None:

@@ -95,6 +95,8 @@ def static_stage(made: Preparation, steps: Sequence[Step], found: Findings) -> C
 def accuracy_stage(tried: Compiled, found: Findings, *, reference: Artifact | None) -> None:
     """Judge the artifact on this computer.
 
+    An error, of which less is better, is told in the notes alone: only the drop speaks of it to goals and limits.
+
     The drop is that against the reference on the same samples. Under an accuracy budget it is the one-sided upper bound
     that `edgekit deploy --max-drop` holds against it too; a set that is too small to prove even an unchanged model to
     be within the budget can only tell what was observed.
@@ -102,11 +104,15 @@ def accuracy_stage(tried: Compiled, found: Findings, *, reference: Artifact | No
     Raises:
         EdgekitError: the artifact cannot be run.
     """
-    judged = tried.meter.score(tried.answering) or tried.meter.accuracy(tried.answering)
+    score = tried.meter.score(tried.answering)
+    judged = score or tried.meter.accuracy(tried.answering)
     if judged is None:
         return
-    found.values["accuracy"] = judged.value
-    found.intervals["accuracy"] = (judged.low, judged.high)
+    if score is not None and score.lower_is_better:
+        found.notes.append(f"{score.metric} is {score.value:g} (95 %: {score.low:g} to {score.high:g}).")
+    else:
+        found.values["accuracy"] = judged.value
+        found.intervals["accuracy"] = (judged.low, judged.high)
     if reference is None:
         return
     losses, same = (tried.meter.losses(reference, one) for one in (tried.answering, reference))

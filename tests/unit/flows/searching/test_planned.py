@@ -12,6 +12,7 @@ from edgekit.config.targets import load_target
 from edgekit.core.dataset import Dataset
 from edgekit.core.errors import ConfigurationError, UnsupportedError
 from edgekit.core.factory import Factory
+from edgekit.core.metric import Metric
 from edgekit.core.search.goals import Goal, Limit
 from edgekit.core.search.space import Choice
 from edgekit.flows.request import CompileRequest
@@ -100,3 +101,46 @@ def test_engine_that_is_none_is_refused(tmp_path: Path) -> None:
 def test_space_that_is_none_is_refused_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError):
         planned(replace(a_request(tmp_path), parameters=(Choice(name="x", values=()),)))
+
+
+@pytest.mark.parametrize(
+    ("goals", "limits", "said"),
+    [
+        ((Goal(metric="latency_ns"),), (), "nothing measures latency_ns in a search for rpi4 without a device"),
+        ((Goal(metric="flash_bytes"),), (), "nothing measures flash_bytes"),
+        (GOALS, (Limit(metric="ram_bytes", most=1.0),), "nothing measures ram_bytes"),
+    ],
+)
+def test_what_nothing_measures_is_refused(
+    tmp_path: Path, goals: tuple[Goal, ...], limits: tuple[Limit, ...], said: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        planned(replace(a_request(tmp_path), goals=goals, limits=limits))
+
+
+def test_device_and_board_measure_more(tmp_path: Path) -> None:
+    request = replace(a_request(tmp_path), goals=(Goal(metric="latency_ns"),))
+    assert planned(replace(request, devices=("local://",))).warnings == ()
+
+    board = replace(request, compile=replace(request.compile, target=load_target("cortex_m4")))
+    assert planned(replace(board, goals=(Goal(metric="instructions"), Goal(metric="ram_bytes")))).warnings == ()
+    with pytest.raises(ConfigurationError, match=r"nothing measures latency_ns in a search for cortex_m4$"):
+        planned(board)
+
+
+def test_budget_that_nothing_measures_is_a_warning(tmp_path: Path) -> None:
+    request = a_request(tmp_path)
+    target = replace(request.compile.target, budgets=replace(request.compile.target.budgets, ram_bytes=4096))
+
+    (warning,) = planned(replace(request, compile=replace(request.compile, target=target))).warnings
+
+    assert warning == "the budget allows ram_bytes up to 4096, and nothing measures it here"
+
+
+def test_error_is_not_made_large(tmp_path: Path) -> None:
+    request = a_request(tmp_path)
+    values = replace(request, compile=replace(request.compile, metric=Metric(name="mae")))
+
+    with pytest.raises(ConfigurationError, match="mae is an error"):
+        planned(values)
+    assert next(goal.metric for goal in planned(replace(values, goals=())).goals) == "accuracy_drop"

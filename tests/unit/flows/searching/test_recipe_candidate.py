@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from edgekit.config.targets import load_target
+from edgekit.core.metric import Metric
 from edgekit.core.search.goals import Limit
 from edgekit.core.search.space import Choice, Value
 from edgekit.core.search.trial import Outcome, State, Trial
@@ -27,6 +28,7 @@ SPACE = (
     Choice(name="quantize", values=("int8", "float16")),
     Choice(name="int8.calibration", values=("min_max", "percentile")),
 )
+BITS = (Choice(name="quantize", values=("dynamic",)), Choice(name="dynamic.bits", values=(8, 4)))
 Tries = Callable[..., Outcome]
 
 
@@ -137,6 +139,32 @@ def test_loss_of_accuracy_is_the_bound_that_a_deploy_holds_against_it(tries: Tri
 
     assert proven.values["accuracy_drop"] > 0  # float16 answers alike; what 540 samples cannot rule out remains
     assert proven.state is State.COMPLETE
+
+
+def test_error_of_the_users_own_speaks_by_what_was_lost(tries: Tries, quickstart: Path, tmp_path: Path):
+    (tmp_path / "mine.py").write_text(
+        "def error(scores, labels):\n    return float((scores.argmax(axis=1) != labels).mean())\n"
+        "error.lower_is_better = True\n"
+    )
+    compiled = request_of(quickstart, tmp_path, "host").compile
+    compiled = replace(compiled, max_drop=None, metric=Metric(name="mine:error", folder=tmp_path))
+
+    better, worse = (
+        tries("host", {"quantize": "dynamic", "dynamic.bits": bits}, compile=compiled, parameters=BITS)
+        for bits in (8, 4)
+    )
+
+    assert better.values["accuracy_drop"] < worse.values["accuracy_drop"]
+    assert "accuracy" not in worse.values
+    assert worse.notes[0].startswith("mine:error is 0.0")
+
+
+def test_limit_that_nothing_is_held_against_is_told(tries: Tries):
+    limit = Limit(metric="ram_bytes", most=1.0, source="a test")
+
+    found = tries("host", {"quantize": "float16"}, limits=(limit,))
+
+    assert found.notes == ("Not known, so its limit was not checked: ram_bytes.",)
 
 
 def test_default_space_begins_with_the_targets_own_recipe_and_can_be_listed(quickstart: Path, tmp_path: Path):

@@ -9,7 +9,7 @@ import pytest
 from edgekit.config.recipes import load_recipe
 from edgekit.core.errors import ConfigurationError
 from edgekit.core.recipe import Recipe, Step
-from edgekit.core.search.space import Choice
+from edgekit.core.search.space import Choice, Integer
 from edgekit.flows.searching.recipe_space import check_names, recipe_of, short_layer
 
 SPACE = (
@@ -79,6 +79,9 @@ def test_steps_of_a_recipe_are_varied_and_its_own_parameters_stay(tmp_path: Path
         ("quantize", ("int8", "int9"), "int9"),
         ("int8.calibration", ("min_max", "minmax"), "minmax"),
         ("prune.sparsity", ("off", 1.5), "sparsity"),
+        ("layer.conv", ("int8", "int4"), "no precision"),
+        ("order", ("prun>cluster",), "'prun', which is no pass"),
+        ("order", (3,), "no pass"),
     ],
 )
 def test_names_that_mean_nothing_are_refused(name: str, values: tuple, said: str):
@@ -91,3 +94,14 @@ def test_recipe_without_the_step_is_refused():
     with pytest.raises(ConfigurationError, match="no step 'prune'"):
         check_names(SPACE, load_recipe("int8"))
     check_names((SPACE[3], SPACE[4]), load_recipe("int8"))
+
+
+def test_recipe_that_says_how_to_quantize_is_not_overruled_in_silence():
+    with pytest.raises(ConfigurationError, match="recipe 'int8' says how to quantize"):
+        check_names((SPACE[2],), load_recipe("int8"))
+
+
+def test_names_are_listed_and_no_range():
+    check_names((Choice(name="layer.conv", values=("int8", "int16", "float32")),), None)
+    with pytest.raises(ConfigurationError, match="range of numbers"):
+        check_names((Integer(name="layer.conv", low=8, high=16),), None)
