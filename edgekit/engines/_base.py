@@ -122,7 +122,11 @@ class Study(ABC):
 
     @abstractmethod
     def enqueue(self, points: Sequence[Mapping[str, Value]]) -> None:
-        """Have points tried first, e.g. the recipe as it is."""
+        """Have points tried first, e.g. the recipe as it is.
+
+        Raises:
+            ConfigurationError: one is not in the declared space.
+        """
 
     @abstractmethod
     def importance(self, goal: Goal) -> Mapping[str, float]:

@@ -17,7 +17,7 @@ from dataclasses import asdict
 from typing import Any
 
 from edgekit.core.search.goals import Goal
-from edgekit.core.search.space import Value, is_active
+from edgekit.core.search.space import Value, check_point, is_active
 from edgekit.core.search.trial import Outcome, State, Trial
 from edgekit.engines._base import Asked, Study, StudyPlan, Suggests
 from edgekit.engines._distributions import distribution, suggest
@@ -110,6 +110,8 @@ class StoredStudy(Study):
         with translated(self._plan.storage), quiet():
             known = [dict(trial.params) for trial in self.trials()]
             for point in points:
+                if self._plan.parameters:
+                    check_point(self._plan.parameters, point)  # Optuna would draw another value and say nothing
                 if dict(point) not in known:
                     self._study.enqueue_trial(dict(point))
 

@@ -40,9 +40,10 @@ _TRAINED: tuple[tuple[str, str, tuple[Value, ...]], ...] = (
 )
 """Steps that train, in the order that keeps what the ones before did."""
 
-_VARIED = {
-    "calibration": ("min_max", "percentile", "mse", "kl"), "observer": None, "bits": (8, 4), "io": None,
-}  # fmt: skip
+_VARIED: Mapping[str, tuple[Value, ...]] = {
+    "calibration": ("min_max", "percentile", "mse", "kl"),
+    "bits": (8, 4),
+}
 """Parameters of quantizing passes that are worth a trial, with the values to try."""
 
 
@@ -196,7 +197,7 @@ class _Defaults:
         found: list[Parameter] = []
         for name in formats:
             for param, values in _VARIED.items():
-                if values is None or not takes(name, param):
+                if not takes(name, param):
                     continue
                 point: dict[str, Value] = {QUANTIZE: name}
                 running = tuple(value for value in values if self._compiles({**point, f"{name}.{param}": value}))

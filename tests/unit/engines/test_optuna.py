@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.core.errors import InputError, NetworkError, StorageError, UnsupportedError, UsageError
+from edgekit.core.errors import ConfigurationError, InputError, NetworkError, StorageError, UnsupportedError, UsageError
 from edgekit.core.search.goals import Goal, Limit
 from edgekit.core.search.space import Choice, Integer, Real, Value, When
 from edgekit.core.search.trial import Outcome, State
@@ -198,6 +198,15 @@ def test_beyond_a_limit_is_avoided_though_its_goals_look_best(opens: Opens):
 
     late = [int(trial.params["width"]) for trial in study.trials()[12:]]
     assert sum(width <= 300 for width in late) >= len(late) / 2  # by chance 30 %
+
+
+@pytest.mark.parametrize("point", [{"quantize": "float32"}, {"quantize": "float32", "width": 9}])
+def test_point_outside_the_space_is_refused_and_no_other_is_tried_for_it(opens: Opens, point: dict[str, Value]):
+    study = opens()
+
+    with pytest.raises(ConfigurationError, match="width"):
+        study.enqueue([point])
+    assert study.trials() == ()
 
 
 def test_importance_names_what_matters(opens: Opens):
