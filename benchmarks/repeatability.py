@@ -30,6 +30,9 @@ GAP_S = 300.0
 _LAYERS, _PROCESSES, _COMPARED, _SECONDS = 20, 10, 20, 2.0
 _PROFILED_CALLS, _PROFILED_PROCESSES = 1000, 10
 _LEAST_AGREEMENT = 0.05
+_ALIKE = 0.03
+"""Of the sentinel, between two runs."""
+
 _HERE = Path(__file__).parent
 
 
@@ -42,6 +45,7 @@ class Repeatability:
         gap_s: at least so much later begins the second run of a pair.
         started_s: when each run began, after the first one did.
         p50_ns: of each run.
+        work_ns: of each run, what a round of the sentinel took: the same work each time, whatever the model.
         floor: of the device, from the processes of the first two runs.
         bare: edgekit's processes (second) against bare loops (first), in turn, on this computer.
         operators_ns: what the operators of the same model took, each the median of its processes.
@@ -54,6 +58,7 @@ class Repeatability:
     gap_s: float
     started_s: tuple[float, ...]
     p50_ns: tuple[float, ...]
+    work_ns: tuple[float, ...]
     floor: float
     bare: Comparison
     operators_ns: tuple[float, ...]
@@ -63,10 +68,20 @@ class Repeatability:
 
     @property
     def apart(self) -> list[float]:
-        """How far the medians of each pair are apart, as a share: each run and the first that is late enough."""
+        """How far the medians of each pair are apart, as a share."""
+        return [abs(self.p50_ns[later] / self.p50_ns[first] - 1) for first, later in self._pairs]
+
+    @property
+    def work_apart(self) -> list[float]:
+        """The same of the sentinel: how much faster or slower the device itself was."""
+        return [abs(self.work_ns[later] / self.work_ns[first] - 1) for first, later in self._pairs]
+
+    @property
+    def _pairs(self) -> list[tuple[int, int]]:
+        """Each run and the first that is late enough."""
         return [
-            abs(self.p50_ns[later] / p50 - 1)
-            for started, p50 in zip(self.started_s, self.p50_ns, strict=True)
+            (first, later)
+            for first, started in enumerate(self.started_s)
             if (later := next(_from(self.started_s, started + self.gap_s), None)) is not None
         ]
 
@@ -82,6 +97,7 @@ def measure(runs: int, *, device: str = LOCAL, gap: float = GAP_S) -> Repeatabil
     (model,) = chains([_LAYERS], device)
     (local_model,) = chains([_LAYERS], LOCAL)
     medians: list[list[float]] = []
+    work: list[float] = []
     started: list[float] = []
     with device_of(device) as entry:
         begin = time.monotonic()
@@ -91,6 +107,7 @@ def measure(runs: int, *, device: str = LOCAL, gap: float = GAP_S) -> Repeatabil
                 entry, [model], plan=gate_plan(seconds=_SECONDS), processes=_PROCESSES, seed=len(started)
             )
             medians.append(_medians(found))
+            work.append(_round_ns(found))
     with tempfile.TemporaryDirectory(prefix="edgekit-bench-") as folder:
         path = Path(folder) / "model.tflite"
         bundle = Bundle.open(local_model)
@@ -103,6 +120,7 @@ def measure(runs: int, *, device: str = LOCAL, gap: float = GAP_S) -> Repeatabil
         gap_s=gap,
         started_s=tuple(started),
         p50_ns=tuple(median(one) for one in medians),
+        work_ns=tuple(work),
         floor=noise_floor([*medians[0], *medians[1]]),
         bare=bare,
         operators_ns=operators,
@@ -119,6 +137,18 @@ def _from(times: Sequence[float], least: float) -> Iterator[int]:
 
 def _medians(measurement: Measurement) -> list[float]:
     return [float(median(run.samples_ns)) for run in measurement.runs]
+
+
+def _round_ns(measurement: Measurement) -> float:
+    """What a round of the sentinel's work took, in nanoseconds."""
+    return float(
+        median(
+            time_ns / run.sentinel_rounds
+            for run in measurement.runs
+            if run.sentinel_rounds
+            for time_ns in run.sentinel_ns or ()
+        )
+    )
 
 
 def _against_bare_loop(model: Path, path: Path) -> tuple[Comparison, Measurement]:
@@ -155,6 +185,7 @@ def figures(found: Repeatability) -> tuple[Figure, ...]:
     limit = max(_LEAST_AGREEMENT, 2 * found.floor)
     agree = sum(apart <= limit for apart in found.apart) / len(found.apart)
     bare, profiler, together = found.bare, found.profiler, found.operators_to_call
+    alike = [apart for apart, work in zip(found.apart, found.work_apart, strict=True) if work <= _ALIKE]
     return (
         Figure(
             what=f"{found.device}: runs {found.gap_s:.0f} s apart within {limit:.1%}, of {len(found.apart)} pairs",
@@ -162,6 +193,11 @@ def figures(found: Repeatability) -> tuple[Figure, ...]:
             goal="at least 95 %",
             met=agree >= 0.95,
             note=f"largest difference {max(found.apart):.1%}; noise floor {found.floor:.2%}",
+        ),
+        Figure(
+            what=f"the same, of pairs whose sentinel differs by at most {_ALIKE:.0%}: the device itself was as fast",
+            value=f"{sum(apart <= limit for apart in alike)} of {len(alike)}",
+            note=f"the sentinel's largest difference {max(found.work_apart):.1%}",
         ),
         Figure(
             what="p50 to that of a bare loop in a process of its own, in turn",

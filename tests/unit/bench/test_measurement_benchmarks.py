@@ -151,6 +151,7 @@ def test_runs_agree_within_5_percent_or_twice_the_floor(last: float, agrees: boo
         gap_s=300,
         started_s=(0, 200, 301, 501),
         p50_ns=(1e6, 1e6, last, 1e6),
+        work_ns=(100, 100, 105, 101),
         floor=0.02,
         bare=compare_medians([1.0] * 8, [1.02] * 8),
         operators_ns=(4e5, 5e5),
@@ -159,8 +160,10 @@ def test_runs_agree_within_5_percent_or_twice_the_floor(last: float, agrees: boo
         profiler_ns=2500.0,
     )
 
-    pairs, bare, together, profiler = repeatability.figures(found)
+    pairs, alike, bare, together, profiler = repeatability.figures(found)
     assert pairs.met is agrees
+    assert alike.value == "1 of 1"
+    assert alike.note == "the sentinel's largest difference 5.0%"
     assert (bare.met, profiler.met) == (False, True)
     assert bare.value.startswith("+2.00%")
     assert together.value == "-10.0% (2 operators)"
