@@ -32,9 +32,12 @@ FOUND: dict[str, Any] = {
 }  # fmt: skip
 
 
-def write(found: dict[str, Any], folder: Path, page: Path) -> subprocess.CompletedProcess[str]:
-    (folder / "found.json").write_text(json.dumps(found), encoding="utf-8")
-    command = [sys.executable, str(ROOT / "scripts" / "gen_promises"), str(folder / "found.json"), "--page", str(page)]
+def write(found: dict[str, Any], folder: Path, page: Path, *more: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    files = []
+    for number, document in enumerate((found, *more)):
+        files.append(folder / f"found{number}.json")
+        files[-1].write_text(json.dumps(document), encoding="utf-8")
+    command = [sys.executable, str(ROOT / "scripts" / "gen_promises"), *map(str, files), "--page", str(page)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -64,6 +67,34 @@ def test_table_is_replaced_and_the_rest_of_the_page_stays(tmp_path: Path, page: 
     write(FOUND, tmp_path, page)
 
     assert page.read_text(encoding="utf-8") == once
+
+
+def only(number: int, **changes: object) -> dict[str, Any]:
+    return {**FOUND, "scale": "full", "promises": [{**FOUND["promises"][number], **changes}]}
+
+
+def test_full_runs_make_a_table_of_their_own(tmp_path: Path, page: Path) -> None:
+    write(FOUND, tmp_path, page)
+    sample = page.read_text(encoding="utf-8").partition("## What was found in full")[0]
+
+    done = write(only(0, cases=70000), tmp_path, page, only(1), only(0, cases=90000))
+
+    before, _, full = page.read_text(encoding="utf-8").partition("## What was found in full")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert before == sample
+    assert "`edgekit selftest --promises --only ... --full --json`" in full
+    assert "| Boards | 90,000 | 0 |" in full
+    assert "70,000" not in full
+    assert "| Power | 2 | 1 | 97.00% | **not kept** |" in full
+
+
+def test_samples_and_full_runs_are_not_mixed(tmp_path: Path, page: Path) -> None:
+    before = page.read_text(encoding="utf-8")
+
+    done = write(FOUND, tmp_path, page, only(0))
+
+    assert done.returncode == 2
+    assert page.read_text(encoding="utf-8") == before
 
 
 def test_document_of_something_else_changes_nothing(tmp_path: Path, page: Path) -> None:
