@@ -32,7 +32,7 @@ COMPRESSION = (
 MICROCONTROLLERS = ("mcu",)
 FLEETS = ("fleet", "fleet_sim")
 MEASUREMENT = ("coverage", "aa", "disturbances", "repeatability", "gate_repeats")
-SEARCH = ("search_recipes",)
+SEARCH = ("search_recipes", "search_nets")
 NAMES = (*SPEED, *COMPRESSION, *MICROCONTROLLERS, *MEASUREMENT, *FLEETS, *SEARCH)
 GROUPS = {"all": NAMES, "compression": COMPRESSION, "measurement": MEASUREMENT, "fleets": FLEETS}
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--runs", type=_positive, help="measured runs of each kind; default: the benchmark's own")
     made.add_argument("--device", help="name or URL of a device, for aa, disturbances, repeatability and gate_repeats")
     made.add_argument("--gap", type=float, help="seconds between the two runs of a pair of repeatability")
+    made.add_argument("--minutes", type=float, help="of one search of search_nets")
     made.add_argument("--json", action="store_true", dest="as_json", help="print raw figures as one JSON document")
     return made
 
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
     results, skipped = [], []
     for name in names:
         try:
-            results.append(run(name, options.runs, device=options.device, gap=options.gap))
+            results.append(run(name, options.runs, device=options.device, gap=options.gap, minutes=options.minutes))
         except CannotRun as reason:
             skipped.append((name, str(reason)))
         else:

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from benchmarks import _lottery_net, _torch_nets
+from benchmarks._log_mel import log_mel
 
 SEED = 7
 BATCH, RATE = 64, 2e-3
-_RATE_HZ, _WINDOW, _HOP, _BANDS = 8000, 256, 128, 24
 Data = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 
@@ -34,7 +34,7 @@ def drawings(shared: Path) -> tuple[Data, Data]:
 def words(shared: Path) -> tuple[Data, Data]:
     """Spoken digits (FSDD): every fifth recording of each speaker and digit to evaluate, the others to train."""
     with np.load(shared / "data" / "fsdd_train.npz") as data:
-        x, y = _log_mel(data["wav"] / 32768.0), data["label"].astype(np.int64)
+        x, y = log_mel(data["wav"] / 32768.0), data["label"].astype(np.int64)
         held = data["index"] % 5 == 0
     mean, deviation = x[~held].mean(), x[~held].std()
     x = ((x - mean) / deviation).astype(np.float32)[:, np.newaxis]
@@ -51,20 +51,6 @@ def digits(shared: Path) -> tuple[Data, Data]:
 def _images(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """0 to 255 as float32 in 0 to 1, shape [samples, 1, height, width]."""
     return (pixels[:, np.newaxis] / 255.0).astype(np.float32)
-
-
-def _log_mel(waves: NDArray[Any]) -> NDArray[np.float64]:
-    """Logarithm of the energy in 24 triangular bands (HTK's mel scale), shape [samples, bands, frames]."""
-    starts = range(0, waves.shape[1] - _WINDOW + 1, _HOP)
-    frames = np.stack([waves[:, start : start + _WINDOW] for start in starts], axis=1) * np.hanning(_WINDOW)
-    power = np.abs(np.fft.rfft(frames)) ** 2
-    top = 2595 * np.log10(1 + _RATE_HZ / 2 / 700)
-    edges = 700 * (10 ** (np.linspace(0, top, _BANDS + 2) / 2595) - 1) / _RATE_HZ * _WINDOW
-    bins = np.arange(power.shape[-1])
-    rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
-    falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
-    filters = np.clip(np.minimum(rising, falling), 0, None)
-    return np.log(power @ filters.T + 1e-6).transpose(0, 2, 1)
 
 
 def trained(build: Any, epochs: int, x: NDArray[np.float32], y: NDArray[np.int64]) -> torch.nn.Module:

@@ -14,9 +14,9 @@ def space(trial: Any) -> tuple[Any, dict[str, Any]]:
     """A convolutional classifier of one spectrogram, after DS-CNN (Zhang et al. 2017, arXiv 1711.07128).
 
     Suggests: `resolution` (1 takes all frames, 2 averages two each), `stem.filters`, `stem.frames` and `stem.bands`
-    (its kernel; its stride is 2 by 2), `depth` (blocks behind the stem, 1 to 4), `separable` (blocks are depthwise
-    separable), for each block `block<n>.filters` and `block<n>.stride`, one `kernel` for all of them, `head`,
-    `dropout`, `learning_rate`. From about 400 to 120,000 parameters.
+    (its kernel; its stride is 2 by 2), the blocks behind the stem by `depth` (1 to 5), `separable` (depthwise
+    separable), `kernel`, `width`, `growth`, `halvings` and `residual`, then `head`, `dropout`, `learning_rate` and
+    `strength` (of the augmentation). From about 400 to 400,000 parameters.
 
     Args:
         trial: knows the data: samples of shape [frames, bands] or [frames, bands, 1], float32, normalised log-mel
@@ -37,12 +37,7 @@ def space(trial: Any) -> tuple[Any, dict[str, Any]]:
         trial.suggest_categorical("stem.frames", [3, 5, 9]),
         trial.suggest_categorical("stem.bands", [3, 5]),
     )
-    x = _blocks.convolution(x, trial.suggest_categorical("stem.filters", _blocks.WIDTHS), size, (2, 2), separable=False)
-    depth = trial.suggest_int("depth", 1, 4)
-    separable = trial.suggest_categorical("separable", [True, False])
-    kernel = trial.suggest_categorical("kernel", [3, 5])
-    for number in range(1, depth + 1):
-        filters = trial.suggest_categorical(f"block{number}.filters", _blocks.WIDTHS)
-        stride = trial.suggest_categorical(f"block{number}.stride", [1, 2]) if min(x.shape[1:3]) > _FEWEST else 1
-        x = _blocks.convolution(x, filters, (kernel, kernel), (stride, stride), separable=separable)
-    return keras.Model(inputs, _blocks.scores(trial, x)), _blocks.training(trial)
+    filters = trial.suggest_categorical("stem.filters", [8, 12, 16, 24])
+    x = _blocks.convolution(x, filters, size, (2, 2), separable=False)
+    x = _blocks.body(trial, x, deepest=5, widths=(12, 16, 24, 32, 48), smallest=_FEWEST)
+    return keras.Model(inputs, _blocks.scores(trial, x)), _blocks.training(trial, "spectrogram")

@@ -14,9 +14,9 @@ def space(trial: Any) -> tuple[Any, dict[str, Any]]:
     """A convolutional classifier of one image.
 
     Suggests: `resolution` (1 takes the image as it is, 2 halves it by averages), `stem.filters`, `stem.kernel` (its
-    stride is 2), `depth` (blocks behind the stem, 0 to 3), `separable` (blocks are depthwise separable), for each block
-    `block<n>.filters`, `block<n>.kernel`, `block<n>.stride` (no stride on maps of 4 x 4 and less), `head`, `dropout`,
-    `learning_rate`. From about 60 to 40,000 parameters.
+    stride is 2), the blocks behind the stem by `depth` (1 to 4), `separable` (depthwise separable), `kernel`, `width`,
+    `growth`, `halvings` and `residual`, then `head`, `dropout`, `learning_rate`, `strength` (of the augmentation) and
+    `mirror` (whether an image and its mirror image mean the same). From about 150 to 250,000 parameters.
 
     Args:
         trial: knows the data: samples of shape [height, width] or [height, width, channels], float32 of about 0 to 1.
@@ -33,13 +33,8 @@ def space(trial: Any) -> tuple[Any, dict[str, Any]]:
     factor = trial.suggest_categorical("resolution", [1, 2]) if min(shape[:2]) >= 4 * _SMALLEST else 1
     x = _blocks.shrunk(inputs, (factor, factor))
     kernel = trial.suggest_categorical("stem.kernel", [3, 5])
-    filters = trial.suggest_categorical("stem.filters", _blocks.WIDTHS[:4])
+    filters = trial.suggest_categorical("stem.filters", [4, 8, 12, 16])
     x = _blocks.convolution(x, filters, (kernel, kernel), (2, 2), separable=False)
-    depth = trial.suggest_int("depth", 0, 3)
-    separable = trial.suggest_categorical("separable", [True, False]) if depth else False
-    for number in range(1, depth + 1):
-        filters = trial.suggest_categorical(f"block{number}.filters", _blocks.WIDTHS)
-        kernel = trial.suggest_categorical(f"block{number}.kernel", [3, 5])
-        stride = trial.suggest_categorical(f"block{number}.stride", [1, 2]) if min(x.shape[1:3]) > _SMALLEST else 1
-        x = _blocks.convolution(x, filters, (kernel, kernel), (stride, stride), separable=separable)
-    return keras.Model(inputs, _blocks.scores(trial, x)), _blocks.training(trial)
+    x = _blocks.body(trial, x, deepest=4, widths=(8, 12, 16, 24, 32), smallest=_SMALLEST)
+    training = _blocks.training(trial, "image") | {"mirror": trial.suggest_categorical("mirror", [False, True])}
+    return keras.Model(inputs, _blocks.scores(trial, x)), training

@@ -14,8 +14,8 @@ def space(trial: Any) -> tuple[Any, dict[str, Any]]:
     """A convolutional classifier of one window; convolutions run along time and see all channels.
 
     Suggests: `resolution` (1, 2 or 4 steps are averaged to one), `stem.filters`, `stem.kernel` (its stride is 2),
-    `depth` (blocks behind the stem, 0 to 3), `separable`, for each block `block<n>.filters`, `block<n>.kernel`,
-    `block<n>.stride`, `head`, `dropout`, `learning_rate`. From about 50 to 60,000 parameters.
+    the blocks behind the stem by `depth` (1 to 4), `separable`, `kernel`, `width`, `growth`, `halvings` and `residual`,
+    then `head`, `dropout`, `learning_rate` and `strength` (of the augmentation). From about 150 to 100,000 parameters.
 
     Args:
         trial: knows the data: samples of shape [steps, channels], float32, each channel normalised.
@@ -34,13 +34,7 @@ def space(trial: Any) -> tuple[Any, dict[str, Any]]:
     x = layers.Reshape((steps, 1, channels))(inputs)
     x = _blocks.shrunk(x, (trial.suggest_categorical("resolution", factors), 1))
     kernel = trial.suggest_categorical("stem.kernel", [3, 5, 9])
-    filters = trial.suggest_categorical("stem.filters", _blocks.WIDTHS[:4])
+    filters = trial.suggest_categorical("stem.filters", [4, 8, 12, 16])
     x = _blocks.convolution(x, filters, (kernel, 1), (2, 1), separable=False)
-    depth = trial.suggest_int("depth", 0, 3)
-    separable = trial.suggest_categorical("separable", [True, False]) if depth else False
-    for number in range(1, depth + 1):
-        filters = trial.suggest_categorical(f"block{number}.filters", _blocks.WIDTHS)
-        kernel = trial.suggest_categorical(f"block{number}.kernel", [3, 5])
-        stride = trial.suggest_categorical(f"block{number}.stride", [1, 2]) if x.shape[1] > _SHORTEST else 1
-        x = _blocks.convolution(x, filters, (kernel, 1), (stride, 1), separable=separable)
-    return keras.Model(inputs, _blocks.scores(trial, x)), _blocks.training(trial)
+    x = _blocks.body(trial, x, deepest=4, widths=(8, 12, 16, 24, 32), smallest=_SHORTEST, along=True)
+    return keras.Model(inputs, _blocks.scores(trial, x)), _blocks.training(trial, "window")

@@ -21,7 +21,9 @@ def promotes(others: Sequence[Sequence[float]], mine: Sequence[float], *, eta: i
     """Whether a trial goes on beyond a rung.
 
     The first `eta` - 1 trials at a rung always do, as there is nothing to choose from yet; later ones when they are
-    among the best 1 / `eta` of those that came so far, itself counted.
+    among the best 1 / `eta` of those that came so far, itself counted, or when none of those dominates it: the more
+    goals there are, the larger is the share of a front, and a share of 1 / `eta` would cut the front itself. With one
+    goal the second rule adds only those that equal the best.
 
     Args:
         others: costs of the trials that reached the rung before, shape [trials, goals].
@@ -31,8 +33,8 @@ def promotes(others: Sequence[Sequence[float]], mine: Sequence[float], *, eta: i
     if len(others) + 1 < eta:
         return True
     costs = np.array([*others, mine], dtype=np.float64)
-    places = (len(costs)) // eta
-    return len(costs) - 1 in best(costs, places)
+    own = len(costs) - 1
+    return bool(non_domination_ranks(costs)[own] == 0) or own in best(costs, len(costs) // eta)
 
 
 def best(costs: Sequence[Sequence[float]] | np.ndarray[tuple[int, ...], np.dtype[np.float64]], n: int) -> set[int]:

@@ -113,6 +113,7 @@ class School:
             "parent": {"source": str(parent.path), "source_format": parent.format} if parent and inherits else None,
             "alpha": training["alpha"] if taught else None,
             "temperature": training["temperature"] if taught else None,
+            "augment": {"kind": training["augment"], "strength": training["strength"], "mirror": training["mirror"]},
         }
 
         def on_ask(question: Mapping[str, Any]) -> bool:

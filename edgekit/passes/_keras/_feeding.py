@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.core.errors import InputError
+from edgekit.passes._train.augment import Augmentation
 from edgekit.passes._train.job import TrainingJob
 from edgekit.passes._train.order import order, split
 
@@ -26,6 +27,7 @@ class Feed:
         training, validation: positions in them.
         batch_size: samples of one batch, the last one of an epoch may be smaller.
         seed: of the order.
+        augment: changes the samples that are trained on; None leaves them as they are.
     """
 
     x: list[NDArray[Any]]
@@ -34,6 +36,7 @@ class Feed:
     validation: NDArray[np.intp]
     batch_size: int
     seed: int
+    augment: Augmentation | None = None
 
     @classmethod
     def of(cls, job: TrainingJob, targets: NDArray[Any]) -> Feed:
@@ -41,7 +44,15 @@ class Feed:
         seed = job.params["seed"]
         training, validation = split(len(targets), job.params["validation_split"], seed)
         batch_size = job.params["batch_size"]
-        return cls(x=job.x, y=targets, training=training, validation=validation, batch_size=batch_size, seed=seed)
+        return cls(
+            x=job.x,
+            y=targets,
+            training=training,
+            validation=validation,
+            batch_size=batch_size,
+            seed=seed,
+            augment=Augmentation.of(job.extra, seed),
+        )
 
     @property
     def steps(self) -> int:
@@ -54,7 +65,7 @@ class Feed:
         def batches() -> Iterator[Any]:
             for epoch in range(first, end):
                 shuffled = self.training[order(len(self.training), self.seed, 1 + epoch)]
-                yield from self._batches(shuffled)
+                yield from self._batches(shuffled, epoch * self.steps)
 
         return self._dataset(batches)
 
@@ -62,10 +73,13 @@ class Feed:
         """The batches to validate on, as a tf.data.Dataset; None where nothing is held back."""
         return self._dataset(lambda: self._batches(self.validation)) if len(self.validation) else None
 
-    def _batches(self, positions: NDArray[np.intp]) -> Iterator[Any]:
-        for start in range(0, len(positions), self.batch_size):
+    def _batches(self, positions: NDArray[np.intp], first_step: int | None = None) -> Iterator[Any]:
+        for number, start in enumerate(range(0, len(positions), self.batch_size)):
             at = positions[start : start + self.batch_size]
-            yield self._packed([array[at] for array in self.x]), self.y[at]
+            x = [array[at] for array in self.x]
+            if self.augment is not None and first_step is not None:
+                x = self.augment(x, first_step + number)
+            yield self._packed(x), self.y[at]
 
     def _packed(self, values: list[Any]) -> Any:
         return values[0] if len(values) == 1 else tuple(values)

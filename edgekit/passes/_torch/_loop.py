@@ -16,6 +16,7 @@ from edgekit.core.progress import tell
 from edgekit.passes._torch._losses import Loss
 from edgekit.passes._torch.loading import state
 from edgekit.passes._torch.samples import tensors
+from edgekit.passes._train.augment import Augmentation
 from edgekit.passes._train.checkpoint import Checkpoint, DamagedCheckpointError, Progress
 from edgekit.passes._train.job import TrainingJob
 from edgekit.passes._train.order import order
@@ -65,6 +66,7 @@ class Loop:
         self._hooks = hooks
         self._checkpoint = checkpoint
         self._best: list[NDArray[Any]] = []
+        self._augment = Augmentation.of(job.extra, job.params["seed"], channels_first=True)
         self._steps = 0
         self._spoke_at = 0.0
         trained = [each for one in self._modules for each in one.parameters() if each.requires_grad]
@@ -124,7 +126,7 @@ class Loop:
             for group in self._optimizer.param_groups:
                 group["lr"] = self._params["learning_rate"] * hooks.learning_rate(step)
         self._optimizer.zero_grad(set_to_none=True)
-        loss = self._loss(self._module, *self._batch(at))
+        loss = self._loss(self._module, *self._batch(at, step))
         loss.backward()
         if hooks.before_step:
             hooks.before_step(step)
@@ -148,11 +150,14 @@ class Loop:
         for start in range(0, count * size, size):
             yield positions[start : start + size]
 
-    def _batch(self, at: NDArray[np.intp]) -> tuple[tuple[Any, ...], Any]:
+    def _batch(self, at: NDArray[np.intp], step: int | None = None) -> tuple[tuple[Any, ...], Any]:
         import torch
 
-        labels = self._job.y
-        return tensors(self._job.x, self._inputs, at), None if labels is None else torch.from_numpy(labels[at])
+        labels, arrays = self._job.y, [array[at] for array in self._job.x]
+        if self._augment is not None and step is not None:
+            arrays = self._augment(arrays, step)
+        inputs = tensors(arrays, self._inputs, slice(None))
+        return inputs, None if labels is None else torch.from_numpy(labels[at])
 
     def _set_training(self, *, training: bool) -> None:
         if self._hooks.mode:

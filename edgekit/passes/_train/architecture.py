@@ -11,9 +11,11 @@ from typing import Any, Literal, get_args, get_type_hints
 
 from edgekit.core.errors import ConfigurationError, UnsupportedError
 from edgekit.core.suggest import did_you_mean
+from edgekit.passes._train.augment import Kind
 from edgekit.spaces.trial import AskedTrial, FixedTrial, SpaceTrial
 
 _OPTIMIZERS = Literal["adam", "adamw", "sgd", "rmsprop"]
+_WORDS = ("optimizer", "augment")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,10 @@ class Training:
         inherit: begin with the overlapping weights of the parent model, where there is one.
         alpha: share of the teacher's scores in the loss, where there is a teacher.
         temperature: divides the scores of teacher and net before the softmax.
+        augment: kind of the samples, which says how training changes them a little each time that it sees them; see
+            `edgekit.passes._train.augment.Augmentation`. "none" leaves them as they are.
+        strength: factor on how far they are changed.
+        mirror: turn every other sample round, left to right, where the mirror image means the same.
     """
 
     learning_rate: float = 2e-3
@@ -36,6 +42,9 @@ class Training:
     inherit: bool = True
     alpha: float = 0.5
     temperature: float = 4.0
+    augment: Kind = "none"
+    strength: float = 1.0
+    mirror: bool = False
 
     @classmethod
     def of(cls, told: Mapping[str, Any], space: str) -> Training:
@@ -51,7 +60,7 @@ class Training:
                     f"{space} returns a setting {name!r} of its training",
                     hint=did_you_mean(name, hints) or f"there are: {', '.join(hints)}",
                 )
-            wanted = (int, float) if hints[name] is float else str if name == "optimizer" else hints[name]
+            wanted = (int, float) if hints[name] is float else str if name in _WORDS else hints[name]
             if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
                 raise ConfigurationError(f"{space} returns {name}={value!r}", hint=f"{name} has another type")
         made = cls(**told)
@@ -61,6 +70,8 @@ class Training:
             ("optimizer", made.optimizer not in get_args(_OPTIMIZERS)),
             ("alpha", not 0 <= made.alpha <= 1),
             ("temperature", made.temperature <= 0),
+            ("augment", made.augment not in get_args(Kind)),
+            ("strength", not 0 <= made.strength <= 4),
         ):
             if is_wrong:
                 raise ConfigurationError(f"{space} returns {name}={getattr(made, name)!r}", hint="it is out of range")

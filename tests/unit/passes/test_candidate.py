@@ -163,6 +163,18 @@ def test_the_same_training_gives_the_same_bytes(space: str, folder: Path):
     assert results[0] == results[1]
 
 
+@pytest.mark.parametrize("space", ["torch_net", pytest.param("old_keras_net", marks=pytest.mark.full)])
+def test_changed_samples_train_another_net_and_the_same_one_each_time(space: str, folder: Path):
+    told = build(space, folder, kernel=3, width=4)
+    results = []
+    for augment in (None, "image", "image"):
+        asked = {} if augment is None else {"augment": {"kind": augment, "strength": 1.0, "mirror": False}}
+        train(job(told, folder, epochs=1, **asked), told["format"])
+        results.append(Path(told["path"] + ".trained").read_bytes())
+
+    assert results[0] != results[1] == results[2]
+
+
 @pytest.mark.parametrize("space", FRAMEWORKS)
 def test_weights_of_a_parent_with_another_kernel_are_a_better_beginning(space: str, folder: Path):
     parent = build(space, folder, kernel=3, width=8)

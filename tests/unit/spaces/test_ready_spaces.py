@@ -14,9 +14,9 @@ from tests.models.fixtures import shared_user_isolate
 
 POINTS = 15
 SPACES = {
-    "image": ([28, 28], 2, 60, 40_000),
-    "audio": ([49, 24], 10, 400, 120_000),
-    "sensor": ([128, 6], 6, 50, 60_000),
+    "image": ([28, 28], 2, 150, 250_000),
+    "audio": ([49, 24], 10, 400, 400_000),
+    "sensor": ([128, 6], 6, 150, 100_000),
 }
 
 
@@ -69,7 +69,7 @@ def test_points_are_nets_of_the_documented_size(space: str):
     assert all(net["inputs"][1:3] == shape for net in found)
     assert all(net["training"]["learning_rate"] == net["point"]["learning_rate"] for net in found)
     varied = {name for net in found for name in net["point"]}
-    assert {"resolution", "depth", "separable", "head", "stem.filters", "learning_rate"} <= varied
+    assert {"resolution", "depth", "separable", "width", "head", "stem.filters", "learning_rate", "strength"} <= varied
 
 
 def test_small_data_is_not_halved_to_nothing():

@@ -14,6 +14,19 @@ def test_first_ones_go_on_and_later_ones_only_when_they_are_among_the_best_third
     assert not promotes([[0.1], [0.15], [0.6], [0.7], [0.8]], [0.2])
 
 
+def test_what_nothing_dominates_goes_on_however_large_the_front_is():
+    front = [[-0.9, 6.0, 60.0], [-0.8, 5.0, 50.0], [-0.7, 4.0, 40.0], [-0.6, 3.0, 30.0], [-0.5, 2.0, 20.0]]
+
+    assert promotes(front, [-0.4, 1.0, 10.0])
+    assert promotes(front, [-0.65, 4.5, 35.0])  # in the midst of it, where it is most crowded
+    assert not promotes(front, [-0.65, 4.5, 45.0])
+
+
+def test_what_equals_the_best_goes_on_with_one_goal_and_the_next_best_does_not():
+    assert promotes([[0.1], [0.1], [0.1], [0.4]], [0.1])
+    assert not promotes([[0.1], [0.1], [0.1], [0.4]], [0.2])
+
+
 def test_cheap_net_goes_on_beside_an_accurate_one():
     accurate, cheap, neither = [-0.9, 100.0], [-0.5, 1.0], [-0.4, 120.0]
 

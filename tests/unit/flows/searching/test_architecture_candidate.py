@@ -16,6 +16,7 @@ from edgekit.core.dataset import Dataset
 from edgekit.core.errors import ConfigurationError, InputError
 from edgekit.core.factory import Factory
 from edgekit.core.search.goals import Goal, Limit
+from edgekit.core.search.space import Choice
 from edgekit.core.search.trial import Outcome, State
 from edgekit.engines._base import ENGINES, Study, StudyPlan
 from edgekit.flows.request import CompileRequest
@@ -81,7 +82,7 @@ def tries() -> Iterator[Any]:
                 name="study",
                 storage=f"sqlite:///{request.folder / 'study.db'}",
                 identity={},
-                parameters=(),
+                parameters=request.parameters,
                 goals=request.goals,
                 limits=request.limits,
             )
@@ -190,3 +191,23 @@ def test_pytorch_nets_become_models_that_can_be_compiled_again(tmp_path: Path, t
     assert isinstance(model, Factory)
     assert model.weights is not None
     assert model.weights.is_file()
+
+
+@pytest.mark.full
+def test_a_net_and_its_recipe_are_chosen_together(tmp_path: Path, tries: Any):
+    parameters = (
+        Choice(name="quantize", values=("int8",)),
+        Choice(name="cortex_m.optimize", values=("speed", "flash")),
+    )
+    tried = tries(asks_for(tmp_path / "study", "old_keras_net", parameters=parameters))
+
+    outcomes = {
+        optimize: tried.next(quantize="int8", **{"cortex_m.optimize": optimize})[1] for optimize in ("speed", "flash")
+    }
+
+    for optimize, outcome in outcomes.items():
+        assert outcome.state is State.COMPLETE, outcome.reason
+        assert outcome.steps[-1]["params"]["optimize"] == optimize
+        assert {"accuracy", "instructions", "flash_bytes"} <= set(outcome.values)
+    for trial in tried.study.trials():
+        assert set(trial.params) == {"quantize", "cortex_m.optimize", "kernel"}
