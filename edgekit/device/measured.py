@@ -78,6 +78,7 @@ class ProcessRun:
         before, after: state of the machine before the import and behind the last counted call.
         stages_ns: samples of the stages around a call, by name.
         outputs_sha256: digest of the first outputs.
+        outputs_each_sha256: of each of the first inputs; empty from an agent of old.
         windows: stretches of the counted calls.
     """
 
@@ -98,6 +99,7 @@ class ProcessRun:
     after: Conditions | None = None
     stages_ns: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     outputs_sha256: str | None = None
+    outputs_each_sha256: tuple[str, ...] = ()
     windows: tuple[Window, ...] = ()
 
     @classmethod
@@ -134,6 +136,7 @@ class ProcessRun:
             after=parse_conditions(fields.fields("after")) if fields.has("after") else None,
             stages_ns={printable(name, limit=100): stages.integers(name) for name in stages.names()} if stages else {},
             outputs_sha256=fields.digest("outputs_sha256") if fields.has("outputs_sha256") else None,
+            outputs_each_sha256=fields.digests("outputs_each_sha256") if fields.has("outputs_each_sha256") else (),
             windows=windows,
         )
 

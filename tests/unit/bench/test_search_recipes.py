@@ -50,14 +50,18 @@ def test_all_points_have_the_whole_volume_and_fewer_have_less(table: Table) -> N
 
 
 @pytest.mark.parametrize("strategy", ["tpe", "random"])
-def test_search_ends_with_everything_that_is_worth_something(table: Table, strategy: str) -> None:
-    naive = searched(table, strategy, 1, spares=False)
-    sparing = searched(table, strategy, 1, spares=True)
+def test_search_asks_no_more_than_it_may_and_loses_nothing(table: Table, strategy: str) -> None:
+    shares = searched(table, strategy, 1, spares=False, questions=12)
 
-    assert naive == sorted(naive)
-    assert len(naive) == 20
-    assert naive[-1] == pytest.approx(1.0)
-    assert len(sparing) < 20  # costs follow from the multiply-accumulates here, so the predictor knows them soon
+    assert shares == sorted(shares)
+    assert len(shares) == 12
+    assert 0 < shares[0] < shares[-1] <= 1 + 1e-9
+
+
+def test_predictor_spares_questions_and_no_point_of_the_front(table: Table) -> None:
+    sparing = searched(table, "random", 1, spares=True, questions=20)
+
+    assert len(sparing) < 20  # costs follow from the multiply-accumulates here, so it knows them soon
     assert sparing[-1] == pytest.approx(1.0)
 
 
@@ -81,16 +85,15 @@ def test_rows_hold_the_goals(found: search_recipes.Searched) -> None:
 
     reached = rows["board: true hypervolume found by tpe with 25% of the questions"]
     assert (reached.value, reached.met) == ("97.0% (96.0% to 99.0%)", True)
-    lead = rows["board: tpe against random, every point asked, least lead over all budgets"]
+    lead = rows["board: tpe against random, every point asked, least lead over all budgets up to half"]
     assert (lead.value, lead.met) == ("+0.0% with 12% of the questions", True)
-    assert rows["board: questions to the device until tpe has proposed every point"].value == "3 of 8"
 
 
 def test_search_that_falls_behind_misses_its_goal(found: search_recipes.Searched) -> None:
     found.shares["random, every point asked"] = [[0.5, 0.98, 0.99, 1.0]] * 3
     rows = {row.what: row for row in search_recipes.figures([found])}
 
-    assert rows["board: tpe against random, every point asked, least lead over all budgets"].met is False
+    assert rows["board: tpe against random, every point asked, least lead over all budgets up to half"].met is False
 
 
 def test_picture_is_xml_with_a_line_for_each_strategy() -> None:
