@@ -51,7 +51,7 @@ class Validity(StrEnum):
     """An emulator ran it."""
 
     NONDETERMINISTIC = "NONDETERMINISTIC"
-    """Two processes gave different outputs for the same inputs."""
+    """Two processes, or one and an accuracy run, gave different outputs for the same inputs."""
 
     INVALID = "INVALID"
     """Decide nothing by it."""
@@ -284,7 +284,7 @@ class Measurement:
         memory: None when it could not be measured; `memory_reason` says why.
         provenance: measured or emulated.
         validity: flags; VALID alone when nothing is against the numbers.
-        environment: facts of the machine before and after.
+        environment: facts of the machine before and after, and what was checked (`accuracy_run`, `one_input`).
         doubts: why it has its flags.
         memories: one entry for each process that was weighed; `memory` is the one with the median peak.
         operators: time or instructions of each operator; empty with `operators_reason`.

@@ -81,5 +81,6 @@ def measure(
             session.all_at_once()
         else:
             session.until_narrow(side)
+            session.repeat_one_input(side)
         (measurement,) = session.finish()
     return measurement

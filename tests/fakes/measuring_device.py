@@ -30,6 +30,10 @@ class MeasuringDevice:
         steady: whether the warm-ups become steady.
         ending: how a process ends, by its number over all requests.
         requests: every measure, with the digest of its artifact.
+        outputs: digests that a process tells of its first outputs.
+        answers: what an accuracy run gives.
+        once: factor of the time of a process with one input only.
+        free_bytes: of its disk.
         is_held: whether the last request left the device locked.
     """
 
@@ -41,6 +45,10 @@ class MeasuringDevice:
     ending: Mapping[int, ChildFacts] = field(default_factory=dict)
     error: EdgekitError | None = None
     requests: list[tuple[str, MeasureRequest, tuple[TensorRef, ...]]] = field(default_factory=list)
+    outputs: tuple[str, ...] = ()
+    answers: Any = None
+    once: float = 1.0
+    free_bytes: int = 2**30
     is_held: bool = False
     now_ns: int = 0
     hello: Any = field(default_factory=lambda: SimpleNamespace(agent="f" * 64))
@@ -56,6 +64,15 @@ class MeasuringDevice:
         assert not runtimes
         return ProbeResult(runtimes={}, environment=self._environment(), conditions=self._conditions())
 
+    def status(self) -> Any:
+        return SimpleNamespace(free_bytes=self.free_bytes)
+
+    def evaluate(self, inputs: Sequence[TensorRef], *, artifact: Any, **_: Any) -> Any:
+        assert self.is_held, "nobody may come in between"
+        if isinstance(self.answers, EdgekitError):
+            raise self.answers
+        return SimpleNamespace(outputs=[SimpleNamespace(array=self.answers)])
+
     def measure(
         self, inputs: Sequence[TensorRef], request: MeasureRequest, *, artifact: Any, **_: Any
     ) -> MeasureResult:
@@ -63,7 +80,8 @@ class MeasuringDevice:
         self.is_held = request.hold
         if self.error is not None:
             raise self.error
-        runs = tuple(self._run(artifact.blob, request) for _ in range(request.processes))
+        factor = self.once if inputs[0].shape[0] == 1 and not request.outputs else 1.0
+        runs = tuple(self._run(artifact.blob, request, factor) for _ in range(request.processes))
         weighed = tuple(
             MemoryRun(baseline_rss_bytes=100, peak_rss_bytes=200 + number, file_bytes=10, child=OK)
             for number in range(request.memory)
@@ -77,13 +95,13 @@ class MeasuringDevice:
             environment_after=self._environment() | runtime,
         )
 
-    def _run(self, digest: str, request: MeasureRequest) -> ProcessRun:
+    def _run(self, digest: str, request: MeasureRequest, factor: float) -> ProcessRun:
         number = self._done.get(digest, 0)
         self._done[digest] = number + 1
         child = self.ending.get(sum(self._done.values()) - 1, OK)
         if child.exit != "ok":
             return ProcessRun(import_ns=None, load_ns=None, first_ns=None, warmup_ns=(), samples_ns=(), child=child)
-        call_ns = round(self.call_ns.get(digest, 1_000_000) * self.spread[number % len(self.spread)])
+        call_ns = round(self.call_ns.get(digest, 1_000_000) * self.spread[number % len(self.spread)] * factor)
         before = self._conditions()
         self.now_ns += call_ns * request.samples
         work = round(50_000_000 * (self._work.popleft() if self._work else 1.0))
@@ -102,6 +120,7 @@ class MeasuringDevice:
             before=before,
             after=self._conditions(),
             outputs_sha256="e" * 64 if request.outputs else None,
+            outputs_each_sha256=self.outputs if request.outputs else (),
         )
 
     def _conditions(self) -> Conditions:

@@ -15,6 +15,8 @@ LOOK_S = 3.0
 BUSY_SHARE = 0.10
 START_TEMPERATURE_C = 60.0
 MEMORY_FACTOR = 1.5
+DISK_BYTES = 8 * 1024 * 1024
+"""Room for the outputs of the check and the profilers' traces; inputs and model are there already."""
 
 
 def doubts_before(
@@ -35,6 +37,18 @@ def doubts_before(
         *heat(first, second, usual_c),
         *_cold(second, usual_c),
     )
+
+
+def disk(free_bytes: int) -> tuple[Doubt, ...]:
+    """What is against measuring beside so little free space: a full disk makes the system write and clean meanwhile.
+
+    Args:
+        free_bytes: where the agent keeps its files.
+    """
+    if free_bytes >= DISK_BYTES:
+        return ()
+    reason = f"{format_bytes(free_bytes)} of disk are free for the {format_bytes(DISK_BYTES)} that the session may take"
+    return (Doubt(flag=Validity.NOISY, reason=reason),)
 
 
 def heat(first: Conditions, second: Conditions, usual_c: float | None = None) -> tuple[Doubt, ...]:

@@ -5,19 +5,30 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from types import TracebackType
 from typing import Any, Self
 
 from edgekit.core.device_entry import DeviceEntry
-from edgekit.core.errors import EdgekitError, MeasurementError
+from edgekit.core.errors import DeviceError, EdgekitError, MeasurementError
 from edgekit.core.events import ignore
-from edgekit.core.measurement import Conditions, Doubt, Measurement, Plan, ProcessRun
+from edgekit.core.measurement import Conditions, Doubt, Measurement, Plan, ProcessRun, Validity
 from edgekit.core.statistics import coefficient_of_variation, median_interval
 from edgekit.device.client import DeviceClient, RunOptions
 from edgekit.device.measured import MeasureRequest, MeasureResult
 from edgekit.device.replies import ProbeResult
-from edgekit.flows.measuring.preflight import LOOK_S, doubts_before, heat
+from edgekit.device.tensors import TensorRef
+from edgekit.flows.measuring.checks import (
+    REPEATED_PROCESSES,
+    REPEATED_SAMPLES,
+    REPEATED_SECONDS,
+    SPOT_INPUTS,
+    can_be_repeated,
+    first_difference,
+    outputs_each_sha256,
+    repeated,
+)
+from edgekit.flows.measuring.preflight import LOOK_S, disk, doubts_before, heat
 from edgekit.flows.measuring.side import NOT_ASKED, Side, memory_of, process_run
 from edgekit.flows.measuring.start import keep_start, kept_start
 from edgekit.flows.measuring.validity import INVALID_CV, NOISY_CV, is_disturbed
@@ -118,6 +129,7 @@ class MeasuringSession:
         plan = self._plan
         for place, side in enumerate(self._sides):
             if self._is_held:
+                self._compare_answers(side)
                 request = MeasureRequest(
                     processes=0,
                     warmup=plan.warmup,
@@ -146,6 +158,55 @@ class MeasuringSession:
             for side in self._sides
         )
 
+    def repeat_one_input(self, side: Side) -> None:
+        """Time one input again and again, where that tells something (MLPerf Inference's TEST04)."""
+        doubts = side.doubts(self._entry, self._plan, self._doubts)
+        mode, is_emulated = self._plan.mode, self._entry.is_emulated
+        reason = can_be_repeated(side.runs, doubts, mode=mode, is_emulated=is_emulated)
+        if reason is not None or not side.once:
+            return
+        request = MeasureRequest(
+            processes=1,
+            warmup=self._plan.warmup,
+            samples=min(self._plan.samples, REPEATED_SAMPLES),
+            min_seconds=min(self._plan.min_seconds, REPEATED_SECONDS),
+            hold=True,
+            memory=0,
+            steady_cap_s=self._steady_cap_s,
+            batch_ns=self._plan.batch_ns,
+            sentinel_rounds=self._rounds if self._plan.sentinel else None,
+            affinity=self._plan.affinity,
+        )
+        self._tools.tell("profile", "measuring one input again and again")
+        again = [
+            process_run(self._request(side, request, inputs=side.once).runs[0], f"process {number + 1} of one input")
+            for number in range(REPEATED_PROCESSES)
+        ]
+        found = repeated(side.runs, again, seed=self._plan.seed)
+        side.checks["one_input"] = asdict(found) | {
+            "medians_ns": list(found.medians_ns),
+            "samples_ns": [list(run.samples_ns) for run in again],
+        }
+        side.check_doubts += found.doubts()
+
+    def _compare_answers(self, side: Side) -> None:
+        """Run the first inputs as `edgekit evaluate` does: the same artifact has to give the same outputs."""
+        if not side.spot or not side.outputs:
+            return
+        plan, n = self._plan, min(SPOT_INPUTS, side.spot[0].shape[0])
+        options = RunOptions(threads=plan.threads, timeout_s=plan.timeout_s, seed=plan.seed, kernels=plan.kernels)
+        try:
+            told = self._device.evaluate(side.spot, artifact=side.subject.reference(), options=options)
+        except DeviceError as error:  # the times stand; that nothing was compared is said
+            side.checks["accuracy_run"] = {"inputs": 0, "reason": str(error)}
+            return
+        found = outputs_each_sha256([output.array for output in told.outputs], n)
+        differs = first_difference(side.outputs[0], found)
+        side.checks["accuracy_run"] = {"inputs": n, "outputs_sha256": list(found), "first_difference": differs}
+        if differs is not None:
+            reason = f"an accuracy run gave another output than the timing, first for input {differs} of {n}"
+            side.check_doubts.append(Doubt(flag=Validity.NONDETERMINISTIC, reason=reason))
+
     def _process(self, side: Side, number: int) -> ProcessRun:
         plan = self._plan
         request = MeasureRequest(
@@ -166,15 +227,19 @@ class MeasuringSession:
         )
         result = self._request(side, request, number)
         run = process_run(result.runs[0], f"process {number + 1}")
+        if told := result.runs[0].outputs_each_sha256:
+            side.outputs.append(told)
         self._rounds = run.sentinel_rounds or self._rounds
         if run.steady is False:
             self._steady_cap_s = min(self._steady_cap_s or _UNSTEADY_CAP_S, _UNSTEADY_CAP_S)
         return run
 
-    def _request(self, side: Side, request: MeasureRequest, number: int = 0) -> MeasureResult:
+    def _request(
+        self, side: Side, request: MeasureRequest, number: int = 0, inputs: Sequence[TensorRef] | None = None
+    ) -> MeasureResult:
         plan = self._plan
         result = self._device.measure(
-            side.inputs_of(number),
+            inputs or side.inputs_of(number),
             request,
             artifact=side.subject.reference(),
             options=RunOptions(threads=plan.threads, timeout_s=plan.timeout_s, seed=plan.seed, kernels=plan.kernels),
@@ -206,6 +271,7 @@ class MeasuringSession:
         first, second = self._cool_down(usual_c)
         self._looked = tuple(probed.conditions for probed in (first, second) if probed.conditions is not None)
         self._doubts = doubts_before(first.conditions, second.conditions, need_bytes=need_bytes, usual_c=usual_c)
+        self._doubts += disk(self._device.status().free_bytes)
         start_c = None if second.conditions is None else second.conditions.temperature_c
         if usual_c is None and start_c is not None and not self._doubts:
             with suppress(EdgekitError):  # a note for the next measurement; this one needs no folder

@@ -26,6 +26,7 @@ from edgekit.device.client import DeviceClient
 from edgekit.device.measured import MemoryRun
 from edgekit.device.measured import ProcessRun as MeasuredRun
 from edgekit.device.tensors import TensorRef
+from edgekit.flows.measuring.checks import REPEATED_IN, SPOT_INPUTS, first_difference
 from edgekit.flows.measuring.validity import doubts_after, flags_of
 from edgekit.flows.samples import model_inputs, synthetic_inputs
 from edgekit.flows.subject import Subject
@@ -49,7 +50,11 @@ class Side:
         subject: the artifact.
         inputs: for each process in turn, one staged tensor per input of the model.
         synthetic: they are random.
+        spot: the first inputs of a data set, for an accuracy run beside the timing; empty for random ones.
+        once: the first input alone.
         runs: the processes that count.
+        outputs: for each process that told them, digests of its outputs for the first inputs.
+        checks: what the checks found, for the environment; `check_doubts` what they have against the numbers.
         memories, memory_reason: of those that were weighed.
         environments: of the device, in the order in which it told them.
         operators, operators_reason, instructions, instructions_reason: as in a measurement.
@@ -58,6 +63,11 @@ class Side:
     subject: Subject
     inputs: tuple[tuple[TensorRef, ...], ...]
     synthetic: bool
+    spot: tuple[TensorRef, ...] = ()
+    once: tuple[TensorRef, ...] = ()
+    outputs: list[tuple[str, ...]] = field(default_factory=list)
+    checks: dict[str, Any] = field(default_factory=dict)
+    check_doubts: list[Doubt] = field(default_factory=list)
     runs: list[ProcessRun] = field(default_factory=list)
     memories: list[Memory] = field(default_factory=list)
     memory_reason: str | None = None
@@ -75,6 +85,19 @@ class Side:
     def inputs_of(self, process: int) -> tuple[TensorRef, ...]:
         """What this process is given."""
         return self.inputs[process % len(self.inputs)]
+
+    def doubts(self, entry: DeviceEntry, plan: Plan, preflight: Iterable[Doubt]) -> tuple[Doubt, ...]:
+        """What is against the processes so far, `check_doubts` apart; arguments as for `measurement`."""
+        differ = [first_difference(self.outputs[0], other) for other in self.outputs[1:]]
+        return doubts_after(
+            self.runs,
+            plan,
+            preflight=preflight,
+            environments=self.environments,
+            synthetic=self.synthetic,
+            emulated=entry.is_emulated,
+            differs_at=min((place for place in differ if place is not None), default=None),
+        )
 
     def measurement(
         self,
@@ -96,14 +119,7 @@ class Side:
             discarded: processes that were measured again.
             agent: digest of the device's agent.
         """
-        doubts = doubts_after(
-            self.runs,
-            plan,
-            preflight=preflight,
-            environments=self.environments,
-            synthetic=self.synthetic,
-            emulated=entry.is_emulated,
-        )
+        doubts = (*self.doubts(entry, plan, preflight), *self.check_doubts)
         runtime = next((told["runtime"] for told in self.environments if told.get("runtime")), None)
         by_peak = sorted(self.memories, key=lambda memory: memory.peak_rss_bytes)
         return Measurement(
@@ -120,6 +136,7 @@ class Side:
                 "after": {**self.environments[-1], "runtime": runtime},
                 "preflight": [asdict(one) for one in looked],
                 "discarded_processes": discarded,
+                **self.checks,
                 "agent": agent,
             },
             doubts=doubts,
@@ -146,11 +163,16 @@ def side_of(device: DeviceClient, subject: Subject, plan: Plan, data: Dataset | 
     else:
         fitting = check_against_model(data, subject.inputs)
         inputs = model_inputs(fitting.representative(INPUT_SAMPLES, plan.seed), subject.inputs)
+    rich = not plan.own_input and not plan.is_brief
+    spot = tuple(array[:SPOT_INPUTS] for array in inputs) if rich and data is not None else ()
+    once = tuple(array[:1] for array in inputs) if rich and plan.mode in REPEATED_IN else ()
     each = [tuple(array[i : i + 1] for array in inputs) for i in range(plan.processes)] if plan.own_input else [inputs]
     return Side(
         subject=subject,
         inputs=tuple(tuple(device.stage_tensor(array, on_event=tools.on_event) for array in one) for one in each),
         synthetic=data is None,
+        spot=tuple(device.stage_tensor(array, on_event=tools.on_event) for array in spot),
+        once=tuple(device.stage_tensor(array, on_event=tools.on_event) for array in once),
     )
 
 
@@ -160,7 +182,7 @@ def process_run(run: MeasuredRun, name: str) -> ProcessRun:
     Raises:
         MeasurementError: it did not.
     """
-    facts = {key: value for key, value in vars(run).items() if key != "child"}
+    facts = {key: value for key, value in vars(run).items() if key not in ("child", "outputs_each_sha256")}
     if run.child.exit != "ok" or None in (run.import_ns, run.load_ns, run.first_ns):
         raise MeasurementError(
             f"{name} ended by {run.child.exit}: {run.child.message}",

@@ -41,6 +41,7 @@ def doubts_after(
     environments: Sequence[Mapping[str, Any]] = (),
     synthetic: bool = False,
     emulated: bool = False,
+    differs_at: int | None = None,
 ) -> tuple[Doubt, ...]:
     """Every reason not to call the measurement valid; none means that it is.
 
@@ -51,6 +52,7 @@ def doubts_after(
         environments: of the device, in the order in which it told them.
         synthetic: the inputs were random.
         emulated: an emulator ran them.
+        differs_at: the first input whose outputs differ between processes, where that is known.
     """
     looked = [(run.before, run.after) for run in runs if run.before is not None and run.after is not None]
     found = [*preflight]
@@ -61,7 +63,7 @@ def doubts_after(
     found += _machine(looked)
     found += _core_clock(looked, environments)
     found += _environment(environments)
-    found += _calls(runs, plan)
+    found += _calls(runs, plan, differs_at)
     if synthetic:
         found.append(Doubt(flag=Validity.SYNTHETIC, reason="the inputs were random"))
     if emulated:
@@ -171,13 +173,15 @@ def _environment(environments: Sequence[Mapping[str, Any]]) -> Iterator[Doubt]:
         yield Doubt(flag=Validity.NOISY, reason=f"the governor changed: {', '.join(sorted(governors))}")
 
 
-def _calls(runs: Sequence[ProcessRun], plan: Plan) -> Iterator[Doubt]:
+def _calls(runs: Sequence[ProcessRun], plan: Plan, differs_at: int | None) -> Iterator[Doubt]:
     restless = sum(run.steady is False for run in runs)
     if restless:
         reason = f"the warm-up of {restless} of {len(runs)} processes never became steady"
         yield Doubt(flag=Validity.UNSTEADY, reason=reason)
     if not plan.own_input and len({run.outputs_sha256 for run in runs} - {None}) > 1:
-        yield Doubt(flag=Validity.NONDETERMINISTIC, reason="the processes gave different outputs for the same inputs")
+        first = "" if differs_at is None else f", first for input {differs_at}"
+        reason = f"the processes gave different outputs for the same inputs{first}"
+        yield Doubt(flag=Validity.NONDETERMINISTIC, reason=reason)
     samples = [time for run in runs for time in run.samples_ns]
     if samples:
         _, severe = tukey(samples)

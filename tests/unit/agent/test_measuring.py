@@ -201,4 +201,6 @@ def test_outputs_of_the_first_inputs_are_digested_behind_the_timing(clock: Clock
 
     expected = hashlib.sha256(b"".join(array.array("f", [value] * 4).tobytes() for value in (0, 1, 2)))
     assert found["outputs_sha256"] == expected.hexdigest()
+    each = [hashlib.sha256(array.array("f", [value] * 4).tobytes()).hexdigest() for value in (0, 1, 2)]
+    assert found["outputs_each_sha256"] == each
     assert session.seen[5:] == [0, 1, 2]

@@ -44,6 +44,7 @@ NEW: dict[str, Any] = {
             "after": STATE,
             "stages_ns": {"quantize": [7, 8], "dequantize": [9]},
             "outputs_sha256": "ab" * 32,
+            "outputs_each_sha256": ["cd" * 32, "ef" * 32],
             "windows": [{"samples": 1, "conditions": STATE}, {"samples": 1, "conditions": STATE}],
         }
     ],
@@ -67,6 +68,7 @@ def test_answer_of_an_old_agent_is_read_and_the_rest_is_not_known() -> None:
     assert run.samples_ns == (5, 6)
     assert run.total_ns == 21
     assert (run.batch, run.cold, run.steady, run.timer_ns, run.sentinel_ns) == (1, None, None, None, None)
+    assert run.outputs_each_sha256 == ()
     assert (run.switches, run.before, run.after, run.stages_ns, run.windows) == (None, None, None, {}, ())
     assert result.memories == (result.memory,)
     assert result.environment_before == {"x": "\\x07"}
@@ -82,6 +84,7 @@ def test_answer_is_read_whole() -> None:
     assert run.before == run.after == result.conditions_before == CONDITIONS
     assert run.stages_ns == {"quantize": (7, 8), "dequantize": (9,)}
     assert run.outputs_sha256 == "ab" * 32
+    assert run.outputs_each_sha256 == ("cd" * 32, "ef" * 32)
     assert run.windows == (Window(samples=1, conditions=CONDITIONS),) * 2
     assert run.total_ns == 1 + 2 + 3 + 4 + 7 * 11 + 110, "a sample is the mean of its batch"
     assert result.memory is not None
@@ -130,6 +133,7 @@ def test_times_are_missing_only_where_the_child_failed() -> None:
         {"stages_ns": {"quantize": [-1]}},
         {"stages_ns": [1]},
         {"outputs_sha256": "x"},
+        {"outputs_each_sha256": ["x"]},
         {"windows": [{"samples": 1, "conditions": STATE}]},
         {"windows": [{"samples": 3, "conditions": STATE}]},
         {"windows": [{"samples": 2}]},

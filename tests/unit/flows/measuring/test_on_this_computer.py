@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from edgekit.core.dataset import Dataset
 from edgekit.core.digest import sha256_bytes
 from edgekit.core.errors import MeasurementError
 from edgekit.core.measurement import Plan, Validity
@@ -56,6 +58,17 @@ def test_measurement_has_everything_that_the_plan_asks_for(device, staged, tools
     assert len(found.memories) == 3
     assert Validity.VALID not in found.validity
     assert json.loads(json.dumps(profile_document(found)))["environment"]["before"]["runtime"]["versions"]
+
+
+def test_accuracy_run_gives_bit_for_bit_what_the_timed_processes_gave(device, staged, tools):
+    real = Dataset(name="real", inputs=(np.random.default_rng(0).random((40, 4), dtype=np.float32),))
+
+    found = measure(device, LOCAL, staged(scale=2.0), plan=replace(PLAN, processes=2), data=real, tools=tools)
+
+    checked = found.environment["accuracy_run"]
+    assert (checked["inputs"], checked["first_difference"]) == (8, None)
+    assert len(set(checked["outputs_sha256"])) == 8
+    assert Validity.NONDETERMINISTIC not in found.validity
 
 
 def test_pair_measures_both_in_turn_and_lets_go_of_the_device(device, staged, tools):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edgekit.core.measurement import Validity
-from edgekit.flows.measuring.preflight import doubts_before, heat
+from edgekit.flows.measuring.preflight import DISK_BYTES, disk, doubts_before, heat
 from tests.unit.flows.measuring._raw import look
 
 NEED = 2**30
@@ -71,3 +71,11 @@ def test_machine_that_knows_neither_heat_nor_bits_is_fit():
 
 def test_throttling_of_an_earlier_hour_is_no_doubt():
     assert doubts_before(look(0, throttled=0x50000), look(3, throttled=0x50000), need_bytes=NEED) == ()
+
+
+def test_disk_that_is_nearly_full_is_a_doubt_with_what_is_free():
+    (doubt,) = disk(DISK_BYTES - 1024 * 1024)
+
+    assert doubt.flag is Validity.NOISY
+    assert "7.0 MiB of disk are free for the 8.0 MiB" in doubt.reason
+    assert disk(DISK_BYTES) == ()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from edgekit.core.dataset import Dataset
 from edgekit.core.device_entry import DeviceEntry
-from edgekit.core.errors import InputError, MeasurementError
+from edgekit.core.errors import DeviceError, InputError, MeasurementError
 from edgekit.core.measurement import Plan, Validity
 from edgekit.device.replies import ChildFacts
+from edgekit.flows.measuring.checks import outputs_each_sha256
 from edgekit.flows.profile import measure
 from tests.fakes.measuring_device import MeasuringDevice, busy
 from tests.unit.flows.measuring.conftest import A
@@ -211,3 +214,92 @@ def test_measurement_names_its_artifact_and_runtime(take):
     found = take(MeasuringDevice())
 
     assert (found.artifact_digest, found.plan.runtime, found.environment["agent"]) == (A, "fake", "f" * 64)
+
+
+ANSWERS = np.arange(16, dtype=np.float32).reshape(8, 2)
+REAL = Dataset(name="real", inputs=(np.random.default_rng(0).random((40, 4), dtype=np.float32),), labels=None)
+
+
+@pytest.fixture
+def take_real(tools, subject):
+    """Measures one subject with real inputs."""
+    return lambda device, plan=PLAN, entry=BOARD: measure(device, entry, subject(), plan=plan, data=REAL, tools=tools)
+
+
+def test_accuracy_run_with_the_same_outputs_is_told_and_raises_nothing(take_real):
+    device = MeasuringDevice(outputs=outputs_each_sha256([ANSWERS], 8), answers=ANSWERS)
+
+    found = take_real(device)
+
+    assert found.validity == (Validity.VALID,)
+    assert found.environment["accuracy_run"]["inputs"] == 8
+    assert found.environment["accuracy_run"]["first_difference"] is None
+
+
+def test_accuracy_run_with_another_output_is_flagged_with_the_first_input_that_differs(take_real):
+    other = ANSWERS.copy()
+    other[5:, 1] += 1
+    device = MeasuringDevice(outputs=outputs_each_sha256([ANSWERS], 8), answers=other)
+
+    found = take_real(device)
+
+    assert found.validity == (Validity.NONDETERMINISTIC,)
+    assert "first for input 5 of 8" in found.doubts[0].reason
+
+
+def test_accuracy_run_that_fails_leaves_the_times_and_says_so(take_real):
+    device = MeasuringDevice(outputs=("a" * 64,) * 8, answers=DeviceError("it crashed", hint="look at it"))
+
+    found = take_real(device)
+
+    assert found.validity == (Validity.VALID,)
+    assert "it crashed" in found.environment["accuracy_run"]["reason"]
+
+
+def test_agent_of_old_tells_no_outputs_one_by_one_and_none_are_compared(take_real):
+    assert "accuracy_run" not in take_real(MeasuringDevice()).environment
+
+
+def test_one_input_that_is_much_faster_is_told_with_the_figure(take):
+    found = take(MeasuringDevice(once=0.8), replace(PLAN, processes=7))
+
+    assert found.validity == (Validity.NOISY, Validity.SYNTHETIC)
+    assert any(doubt.reason == "one input again and again is 20% faster than different ones in turn"
+               for doubt in found.doubts)  # fmt: skip
+    assert len(found.runs) == 7
+    assert len(found.environment["one_input"]["samples_ns"]) == 3
+
+
+@pytest.mark.parametrize("once", [0.92, 1.0, 1.3])
+def test_one_input_that_is_not_much_faster_raises_nothing(take, once):
+    found = take(MeasuringDevice(once=once), replace(PLAN, processes=7))
+
+    assert found.validity == (Validity.SYNTHETIC,)
+    assert found.environment["one_input"]["faster"] == pytest.approx(1 - once)
+
+
+@pytest.mark.parametrize(
+    ("device", "plan", "entry"),
+    [
+        ({}, {"mode": "quick"}, BOARD),
+        ({}, {"processes": 4}, BOARD),
+        ({"spread": (1.0, 1.3)}, {}, BOARD),
+        ({}, {}, replace(BOARD, emulator="qemu_user")),
+    ],
+)
+def test_one_input_is_not_timed_where_it_would_tell_nothing(take, device, plan, entry):
+    found = take(MeasuringDevice(once=0.5, **device), replace(PLAN, **{"processes": 8} | plan), entry)
+
+    assert "one_input" not in found.environment
+    assert not any("one input" in doubt.reason for doubt in found.doubts)
+
+
+def test_machine_that_got_faster_itself_is_not_blamed_on_the_input(take):
+    found = take(MeasuringDevice(once=0.8, sentinels=[1.0] * 7 + [0.8] * 3), replace(PLAN, processes=7))
+
+    assert not found.environment["one_input"]["is_clear"]
+    assert found.validity == (Validity.SYNTHETIC,)
+
+
+def test_nearly_full_disk_is_a_doubt_before_the_start(take):
+    assert Validity.NOISY in take(MeasuringDevice(free_bytes=2**20)).validity

@@ -130,3 +130,9 @@ def test_disturbance_is_held_against_the_best_so_far():
     assert is_disturbed(slow, 50_000_000)
     assert not is_disturbed(slow, None)
     assert not is_disturbed([run(sentinel_ns=None)], 50_000_000)
+
+
+def test_outputs_that_differ_are_told_with_the_first_input_where_that_is_known():
+    (doubt,) = doubts_after(spoilt(outputs_sha256="f" * 64), PLAN, differs_at=3)
+
+    assert doubt.reason == "the processes gave different outputs for the same inputs, first for input 3"
