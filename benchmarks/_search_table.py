@@ -142,7 +142,7 @@ def searched(table: Table, strategy: str, seed: int, *, spares: bool, questions:
         while len(shares) < questions and (begun := study.ask("bench")) is not None:
             outcome = table.outcomes[key(begun.params)]
             if outcome.state is State.COMPLETE:
-                spared = hopeless(_before_the_device(outcome, plan), told, plan.goals) if spares else None
+                spared = hopeless(_before_the_device(outcome, plan), begun.params, told, plan.goals) if spares else None
                 if spared is None:
                     found.append(outcome)
                     shares.append(table.share(found))

@@ -113,8 +113,18 @@ def compile_options(function: F) -> F:
     return recipe_options(output(function))
 
 
-def recipe_options(function: F) -> F:
-    """Calibration and limits of a compilation, whatever is written in the end."""
+_DROP_IS_HELD = (
+    "Sensitive layers are left in float, and a recipe's choices are made, until it holds; needs --eval-data."
+)
+
+
+def recipe_options(function: F, *, drop: str = _DROP_IS_HELD) -> F:
+    """Calibration and limits of a compilation, whatever is written in the end.
+
+    Args:
+        function: of the command.
+        drop: what the command does for `--max-drop`, for its help.
+    """
     for decorate in (
         click.option("--calibration-data", help="Typical samples: .npz, .npy, a folder of images, or module:function."),
         click.option("--representative-samples", type=click.IntRange(min=1), help="How many of them are used."),
@@ -124,8 +134,7 @@ def recipe_options(function: F) -> F:
         click.option(
             "--max-drop",
             type=Finite(min=0),
-            help="Accuracy budget: top-1 (or --metric) that may be lost, 0.01 is one point. Sensitive layers are left "
-            "in float, and a recipe's choices are made, until it holds; needs --eval-data.",
+            help=f"Accuracy budget: top-1 (or --metric) that may be lost, 0.01 is one point. {drop}",
         ),
         click.option(
             "--confidence",

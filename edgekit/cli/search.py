@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,10 @@ _CLUSTERS = ("--export-katib", "--katib-image", "--trials", "--budget-minutes", 
 _CLUSTERS_FLAGS = ("--resume", "--json")
 """Options that say how the search is carried out here: Katib's pods try single points."""
 
+_DROP_IS_A_LIMIT = (
+    "A constraint like --at-most: a point that loses more, by its upper bound at --confidence, is never in the front."
+)
+
 _INTERRUPTED = 130
 _NOTHING_FOUND = 1
 
@@ -42,7 +47,7 @@ _REPEATED = (
 @weights_option
 @target_options
 @search_options
-@recipe_options
+@partial(recipe_options, drop=_DROP_IS_A_LIMIT)
 @data_options
 @metric_option
 @project_options

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 from edgekit.core.errors import UnsupportedError, UsageError
 from edgekit.core.search.space import size
 from edgekit.engines._base import Engine, Study, StudyPlan
 from edgekit.engines._open import open_study
-from edgekit.engines._points import UniquePoints
+from edgekit.engines._points import Proposal, UniquePoints
+from edgekit.engines._study import REPEATED
 
 
 class OptunaStudy(UniquePoints):
@@ -16,6 +19,7 @@ class OptunaStudy(UniquePoints):
 
     Each trial gets a sampler of its own, seeded by the study's seed and the trial's number. So the sequence on one
     worker is the same whether a study ran in one go or was resumed, and no sampler has a state that could be lost.
+    Declared points are drawn from a copy of the study in memory, which is read once for each trial.
     """
 
     def _new(self, worker: str) -> Any | None:
@@ -23,16 +27,27 @@ class OptunaStudy(UniquePoints):
             return self._take_left(worker, lambda left: left[0])
         return super()._new(worker)
 
-    def _draw(self, worker: str) -> Any:
-        trial = self._begin(worker)
-        self._suggest_declared(trial)
-        return trial
+    def _proposals(self) -> Iterator[Proposal]:
+        states = self._optuna.trial.TrialState
+        known = [
+            trial for trial in self._frozen() if trial.state != states.WAITING and REPEATED not in trial.user_attrs
+        ]
+        copy = self._optuna.create_study(
+            storage=self._optuna.storages.InMemoryStorage(), directions=self._study.directions
+        )
+        copy.add_trials(known)
+        for draw in count():
+            copy.sampler = self._sampler(len(known), draw)
+            trial = copy.ask()
+            point = self._suggest_declared(trial)
+            yield Proposal(point=point, attrs=copy._storage.get_trial(trial._trial_id).system_attrs)
+            copy.tell(trial.number, state=states.FAIL)
 
     def _prepare(self, number: int) -> None:
         self._study.sampler = self._sampler(number)
 
-    def _sampler(self, number: int) -> Any:
-        plan, samplers, seed = self._plan, self._optuna.samplers, self._seed_of(number)
+    def _sampler(self, number: int, draw: int = 0) -> Any:
+        plan, samplers, seed = self._plan, self._optuna.samplers, self._seed_of(number, draw)
         if plan.strategy == "random":
             return samplers.RandomSampler(seed=seed)
         if plan.strategy == "nsga2":

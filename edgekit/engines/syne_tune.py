@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import count, repeat
 from typing import Any
 
 from edgekit.core.errors import UnsupportedError
@@ -11,7 +12,7 @@ from edgekit.core.search.space import Choice, Integer, Parameter, Real, Value, p
 from edgekit.core.search.trial import State
 from edgekit.engines._base import Engine, Study, StudyPlan
 from edgekit.engines._open import open_study
-from edgekit.engines._points import UniquePoints
+from edgekit.engines._points import Proposal, UniquePoints
 
 _SAMPLE = 10
 """Of so many members of the population the best is the parent, as Syne Tune has it."""
@@ -24,11 +25,12 @@ class SyneTuneStudy(UniquePoints):
     What is beyond a limit is no member of the population.
     """
 
-    def _draw(self, worker: str) -> Any:
+    def _proposals(self) -> Iterator[Proposal]:
         if not any(_varies(parameter) for parameter in self._plan.parameters):
-            return self._begin_at(worker, next(iter(points(self._plan.parameters))))  # evolution wants two points
-        trial = self._begin(worker)
-        return self._at(trial, self._plain(self._searcher(self._seed_of(trial.number)).suggest()))
+            yield from repeat(Proposal(point=next(iter(points(self._plan.parameters)))))  # evolution wants two points
+        number = len(self._frozen())
+        for draw in count():
+            yield Proposal(point=self._plain(self._searcher(self._seed_of(number, draw)).suggest()))
 
     def _searcher(self, seed: int) -> Any:
         import numpy as np

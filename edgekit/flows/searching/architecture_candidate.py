@@ -184,7 +184,7 @@ class _Trial:
         if (outcome := found.infeasible()) is not None:
             return outcome
         with found.at("device"):
-            outcome = stages.device(tried, found, self._study, self._stopped)
+            outcome = stages.device(tried, found, self._asked.params, self._study, self._stopped)
         return outcome or found.infeasible() or found.outcome(State.COMPLETE)
 
     @property

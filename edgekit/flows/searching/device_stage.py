@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.core.errors import EdgekitError, MeasurementError
 from edgekit.core.search.predictor import Prediction, can_reach_front, fit
+from edgekit.core.search.space import Value
 from edgekit.core.search.trial import Outcome, State
 from edgekit.core.statistics import median_interval
 from edgekit.core.units import format_ns
@@ -30,29 +31,41 @@ if TYPE_CHECKING:
     from edgekit.flows.searching.stages import Compiled
     from edgekit.flows.searching.tools import Tools
 
+Point = Mapping[str, Value]
+
 _PREDICTED = ("latency_ns", "instructions")
 _FEATURES = ("macs", "size_bytes", "zip_bytes")
 _EMULATED_PROCESSES, _EMULATED_S = 3, 0.2
 """An emulator's times speak of no device; its counts of instructions are exact after one call."""
 
 
-def prediction(found: Findings, trials: Sequence[Trial], goals: Sequence[Goal]) -> tuple[str, Prediction] | None:
-    """What the device is expected to give, learned from what it gave before; None while too little is known."""
+def prediction(
+    found: Findings, params: Point, trials: Sequence[Trial], goals: Sequence[Goal]
+) -> tuple[str, Prediction] | None:
+    """What the device is expected to give, learned from what it gave before; None while too little is known.
+
+    Args:
+        found: of the trial so far.
+        params: its point; choices by name, such as the aim of a compiler, tell what counts and bytes do not.
+        trials: all others.
+        goals: of the study.
+    """
     metric = next((goal.metric for goal in goals if goal.metric in _PREDICTED), None)
     if metric is None or metric in found.values:
         return None
-    known = [trial.outcome for trial in trials if trial.outcome is not None and metric in trial.outcome.measured]
-    names = sorted({name for outcome in known for name in outcome.proxies if name.startswith("macs_")})
-    rows = [_features(outcome.values, outcome.proxies, names) for outcome in known]
-    predictor = fit(rows, [outcome.values[metric] for outcome in known])
-    if predictor is None:
-        return None
-    return metric, predictor.predict(_features(found.values, found.proxies, names))
+    known = [(trial.params, trial.outcome) for trial in trials if trial.outcome and metric in trial.outcome.measured]
+    proxies = sorted({name for _, outcome in known for name in outcome.proxies if name.startswith("macs_")})
+    choices = sorted({choice for point, _ in known for choice in _choices(point)})
+    rows = [_features(outcome.values, outcome.proxies, point, proxies, choices) for point, outcome in known]
+    predictor = fit(rows, [outcome.values[metric] for _, outcome in known])
+    if predictor is None or _choices(params) - set(choices):
+        return None  # of a choice that was never measured nothing is known
+    return metric, predictor.predict(_features(found.values, found.proxies, params, proxies, choices))
 
 
-def hopeless(found: Findings, trials: Sequence[Trial], goals: Sequence[Goal]) -> Outcome | None:
+def hopeless(found: Findings, params: Point, trials: Sequence[Trial], goals: Sequence[Goal]) -> Outcome | None:
     """The end of a trial that cannot reach the front with 95 % confidence, so that no device is asked."""
-    expected = prediction(found, trials, goals)
+    expected = prediction(found, params, trials, goals)
     if expected is None:
         return None
     metric, told = expected
@@ -133,5 +146,22 @@ def _note(measured: Measurement, found: Findings) -> None:
     found.flags = sorted({*found.flags, *(str(flag) for flag in measured.validity)})
 
 
-def _features(values: Mapping[str, float], proxies: Mapping[str, float], names: Sequence[str]) -> list[float]:
-    return [*(values.get(name, 0.0) for name in _FEATURES), *(proxies.get(name, 0.0) for name in names)]
+def _choices(point: Point) -> set[tuple[str, str]]:
+    """Parameters that were chosen by name, with what was chosen."""
+    return {(name, value) for name, value in point.items() if isinstance(value, str)}
+
+
+def _features(
+    values: Mapping[str, float],
+    proxies: Mapping[str, float],
+    point: Point,
+    names: Sequence[str],
+    choices: Sequence[tuple[str, str]],
+) -> list[float]:
+    """Counts and bytes, and 1 for each choice that the point makes."""
+    chosen = _choices(point)
+    return [
+        *(values.get(name, 0.0) for name in _FEATURES),
+        *(proxies.get(name, 0.0) for name in names),
+        *(float(choice in chosen) for choice in choices),
+    ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from edgekit.core.factory import Factory
 from edgekit.flows.prepare import Preparation
 from edgekit.flows.searching.architecture import Net
-from edgekit.flows.searching.device_stage import device_stage, hopeless
+from edgekit.flows.searching.device_stage import Point, device_stage, hopeless
 from edgekit.flows.searching.recipe_candidate import recipe_for
 from edgekit.flows.searching.stages import Compiled, accuracy_stage, count_stage, static_stage
 from edgekit.flows.trials import settled
@@ -74,7 +74,9 @@ class NetStages:
         """
         accuracy_stage(tried, found, reference=tried.made.reference if self.teacher is None else self.teacher.runnable)
 
-    def device(self, tried: Compiled, found: Findings, study: Study, stopped: Callable[[], bool]) -> Outcome | None:
+    def device(
+        self, tried: Compiled, found: Findings, point: Point, study: Study, stopped: Callable[[], bool]
+    ) -> Outcome | None:
         """Measure the net, unless it cannot reach the front.
 
         Returns:
@@ -83,7 +85,7 @@ class NetStages:
         Raises:
             EdgekitError: of the device, see `device_stage`.
         """
-        if (outcome := hopeless(found, study.trials(), self.goals)) is not None:
+        if (outcome := hopeless(found, point, study.trials(), self.goals)) is not None:
             return outcome
         count_stage(tried, found, self.tools.workspace, stopped)
         if self.request.devices and self.request.compile.target.board is None:

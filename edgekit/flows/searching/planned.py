@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgekit.core.digest import sha256_file, sha256_path
-from edgekit.core.errors import UnsupportedError
+from edgekit.core.errors import ConfigurationError, UnsupportedError
 from edgekit.core.events import OnEvent, ignore
 from edgekit.core.factory import Factory
 from edgekit.core.measurement import Provenance
@@ -103,6 +103,7 @@ def planned(request: SearchRequest, on_event: OnEvent = ignore) -> Planned:
         ConfigurationError: the space is none, or nothing measures a goal or a limit.
         EdgekitError: model, data and target do not go together.
     """
+    from edgekit.flows.searching.layer_names import check_layers
     from edgekit.flows.searching.measurable import check_metrics
     from edgekit.flows.searching.recipe_defaults import default_space, goals_for, limits_for
     from edgekit.flows.searching.recipe_space import check_names
@@ -113,10 +114,16 @@ def planned(request: SearchRequest, on_event: OnEvent = ignore) -> Planned:
     warnings = check_metrics(request, goals, limits)
     parameters: tuple[Parameter, ...] = request.parameters
     first_points: tuple[Mapping[str, Value], ...] = ()
+    if parameters and request.architecture is not None:
+        raise ConfigurationError(
+            f"{request.architecture} declares its own parameters, and the search has {parameters[0].name!r} beside it",
+            hint="leave out one of them: the nets of a function are compiled by the target's own recipe",
+        )
     if not parameters and request.architecture is None:
         parameters, first_points = default_space(request, on_event)
     space.check_space(parameters)
     check_names(parameters, request.compile.recipe)
+    check_layers(request, request.parameters, on_event)
     return Planned(
         opener=_RECIPES if request.architecture is None else _ARCHITECTURES,
         identity=identity_of(request, parameters, goals, limits),

@@ -21,7 +21,7 @@ from edgekit.core.registry import PASSES
 from edgekit.core.search.trial import Outcome, State
 from edgekit.flows.chain import check_chain, chosen_recipe
 from edgekit.flows.prepare import Preparation, optimized_for, with_float_layers
-from edgekit.flows.searching.device_stage import device_stage, hopeless
+from edgekit.flows.searching.device_stage import Point, device_stage, hopeless
 from edgekit.flows.searching.findings import Findings
 from edgekit.flows.searching.recipe_defaults import goals_for, limits_for
 from edgekit.flows.searching.recipe_space import check_names, recipe_of
@@ -79,7 +79,7 @@ class _RecipeCandidate:
         """Try one recipe."""
         found = Findings(limits=self.limits)
         try:
-            return self._tried(recipe_for(asked.params, self.request, self.made), found, study, stopped)
+            return self._tried(asked.params, found, study, stopped)
         except (ConfigurationError, InputError, UnsupportedError) as error:
             return found.infeasible() or found.outcome(State.REFUSED, error.message)
         except MeasurementError as error:
@@ -89,7 +89,8 @@ class _RecipeCandidate:
                 raise
             return found.outcome(State.FAILED, late.message)
 
-    def _tried(self, recipe: Recipe, found: Findings, study: Study, stopped: Callable[[], bool]) -> Outcome:
+    def _tried(self, point: Point, found: Findings, study: Study, stopped: Callable[[], bool]) -> Outcome:
+        recipe = recipe_for(point, self.request, self.made)
         with found.at("static"):
             tried = static_stage(self.made, settled(recipe), found)
         if (outcome := found.infeasible()) is not None:
@@ -102,7 +103,7 @@ class _RecipeCandidate:
         _stop_if(stopped)
         with found.at("device"):
             measures_all = self.request.strategy == "grid"  # who lists every point wants every figure
-            if not measures_all and (outcome := hopeless(found, study.trials(), self.goals)) is not None:
+            if not measures_all and (outcome := hopeless(found, point, study.trials(), self.goals)) is not None:
                 return outcome
             count_stage(tried, found, self.tools.workspace, stopped)
             if self.request.devices and self.request.compile.target.board is None:

@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from edgekit.core.errors import ConfigurationError
 from edgekit.core.recipe import Recipe, Step
 from edgekit.core.registry import PASSES
-from edgekit.core.search.space import Choice, Parameter, Value, values_of
+from edgekit.core.search.space import Choice, Integer, Parameter, Value
 from edgekit.core.suggest import did_you_mean
 from edgekit.flows.budgeted import KEEP_INT16
 from edgekit.flows.trials import KEEP_FLOAT, quantizing_place, settled, takes, with_params
@@ -29,6 +29,8 @@ from edgekit.flows.trials import KEEP_FLOAT, quantizing_place, settled, takes, w
 QUANTIZE, ORDER, OFF, NONE, LAYER = "quantize", "order", "off", "none", "layer."
 _PRECISIONS = ("int8", "int16", "float32")
 _KEEPS = {"float32": KEEP_FLOAT, "int16": KEEP_INT16}
+_LISTED = 100
+"""Whole numbers of a range that are all tried on their pass before a search."""
 
 
 def check_names(parameters: Sequence[Parameter], base: Recipe | None) -> None:
@@ -96,15 +98,29 @@ def _check_step(parameter: Parameter, base: Recipe | None) -> None:
             f"the search space varies {parameter.name!r}, which is no pass with a parameter",
             hint=did_you_mean(pass_name, known) or "such as prune.sparsity; edgekit recipes lists what there is",
         )
+    step_pass = PASSES.load(pass_name)
     if not takes(pass_name, param):
-        raise ConfigurationError(f"the pass {pass_name!r} has no parameter {param!r}", hint="see docs/guide/search.md")
+        known = [field.name for field in fields(step_pass.params_type)]
+        raise ConfigurationError(
+            f"the search space varies {parameter.name!r}, and pass {pass_name!r} has no parameter {param!r}",
+            hint=did_you_mean(param, known) or f"it takes: {', '.join(known) or 'none'}",
+        )
     if base is not None and pass_name not in {step.pass_name for step in base.steps} and not _is_back_end(pass_name):
         raise ConfigurationError(
             f"recipe {base.name!r} has no step {pass_name!r} to vary", hint="add the step, or leave out --recipe"
         )
-    for value in values_of(parameter) or ():
+    for value in _checked(parameter):
         if value != OFF:
-            PASSES.load(pass_name).parse({param: value})
+            step_pass.parse({param: value})
+
+
+def _checked(parameter: Parameter) -> Sequence[Value]:
+    """Every value of a parameter; of a long range and of real numbers both ends."""
+    if isinstance(parameter, Choice):
+        return parameter.values
+    if isinstance(parameter, Integer) and parameter.high - parameter.low <= _LISTED * parameter.step:
+        return range(parameter.low, parameter.high + 1, parameter.step)
+    return parameter.low, parameter.high
 
 
 def recipe_of(point: Mapping[str, Value], parameters: Sequence[Parameter], base: Recipe | None) -> Recipe:
@@ -168,7 +184,9 @@ def _with_layers(steps: Sequence[Step], point: Mapping[str, Value]) -> tuple[Ste
     if place is None or not kept:
         return tuple(steps)
     own: Mapping[str, Any] = steps[place].params
-    return with_params(steps, place, **{key: [*own.get(key, ()), *map(_pattern, names)] for key, names in kept.items()})
+    return with_params(
+        steps, place, **{key: [*own.get(key, ()), *map(layer_pattern, names)] for key, names in kept.items()}
+    )
 
 
 def short_layer(name: str) -> str:
@@ -176,7 +194,7 @@ def short_layer(name: str) -> str:
     return name.partition(";")[0]
 
 
-def _pattern(layer: str) -> str:
+def layer_pattern(layer: str) -> str:
     """A regular expression that matches a layer by its short name, and no other."""
     return f"^{re.escape(layer)}(;|$)"
 

@@ -79,8 +79,10 @@ def test_finite_space_is_tried_whole_and_no_point_twice(opens: Opens, strategy: 
     study = opens(strategy=strategy)
     study.enqueue([{"quantize": "float32", "width": 3}])
 
-    found = [point for _, point in run(study, POINTS + 5)]
+    tried = run(study, POINTS + 5)
 
+    found = [point for _, point in tried]
+    assert [number for number, _ in tried] == list(range(POINTS))
     assert found[0] == {"quantize": "float32", "width": 3}
     assert len(found) == POINTS
     assert len({repr(sorted(point.items())) for point in found}) == POINTS

@@ -9,7 +9,7 @@ import pytest
 from edgekit.config.recipes import load_recipe
 from edgekit.core.errors import ConfigurationError
 from edgekit.core.recipe import Recipe, Step
-from edgekit.core.search.space import Choice, Integer
+from edgekit.core.search.space import Choice, Integer, Real
 from edgekit.flows.searching.recipe_space import check_names, recipe_of, short_layer
 
 SPACE = (
@@ -79,6 +79,7 @@ def test_steps_of_a_recipe_are_varied_and_its_own_parameters_stay(tmp_path: Path
         ("quantize", ("int8", "int9"), "int9"),
         ("int8.calibration", ("min_max", "minmax"), "minmax"),
         ("prune.sparsity", ("off", 1.5), "sparsity"),
+        ("prune.sparsty", ("off",), "no parameter 'sparsty'"),
         ("layer.conv", ("int8", "int4"), "no precision"),
         ("order", ("prun>cluster",), "'prun', which is no pass"),
         ("order", (3,), "no pass"),
@@ -87,6 +88,33 @@ def test_steps_of_a_recipe_are_varied_and_its_own_parameters_stay(tmp_path: Path
 def test_names_that_mean_nothing_are_refused(name: str, values: tuple, said: str):
     with pytest.raises(ConfigurationError, match=said):
         check_names((Choice(name=name, values=values),), None)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "said"),
+    [
+        (Real(name="prune.sparsity", low=0.1, high=1.5), "1.5"),
+        (Integer(name="cluster.clusters", low=0, high=16), "clusters"),
+        (Integer(name="cluster.clusters", low=-5, high=10**9), "clusters"),
+        (Real(name="cluster.clusters", low=2.0, high=16.0), "clusters"),
+    ],
+)
+def test_range_that_the_pass_does_not_take_is_refused(parameter: Integer | Real, said: str):
+    with pytest.raises(ConfigurationError, match=said):
+        check_names((parameter,), None)
+
+
+def test_range_that_the_pass_takes_is_kept():
+    check_names(
+        (Real(name="prune.sparsity", low=0.1, high=0.9), Integer(name="cluster.clusters", low=2, high=64)), None
+    )
+
+
+def test_parameter_that_there_is_none_of_is_told_with_the_closest():
+    with pytest.raises(ConfigurationError) as caught:
+        check_names((Choice(name="prune.sparsty", values=(0.5,)),), None)
+
+    assert caught.value.hint == "did you mean 'sparsity'?"
 
 
 def test_recipe_without_the_step_is_refused():

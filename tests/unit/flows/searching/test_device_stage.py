@@ -1,0 +1,74 @@
+"""What the device will give is predicted from what it gave, and it is not asked for a point that is hopeless."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from edgekit.core.search.goals import Goal
+from edgekit.core.search.space import Value
+from edgekit.core.search.trial import Outcome, State, Trial
+from edgekit.flows.searching.device_stage import hopeless, prediction
+from edgekit.flows.searching.findings import Findings
+
+GOALS = (Goal(metric="accuracy"), Goal(metric="instructions"))
+SLOWER = {"speed": 1.0, "ram": 1.5, "flash": 4.0}
+"""What an aim of the compiler makes of a count that bytes and multiply-accumulates do not tell."""
+
+
+def point(aim: str, width: int) -> dict[str, Value]:
+    return {"cortex_m.optimize": aim, "width": width}
+
+
+def known(width: int) -> dict[str, float]:
+    return {"accuracy": 1 - 0.1 / width, "macs": 1e4 * width, "size_bytes": 500.0 * width, "zip_bytes": 300.0 * width}
+
+
+def instructions(aim: str, width: int) -> float:
+    return SLOWER[aim] * 3e4 * width
+
+
+def measured(number: int, aim: str, width: int) -> Trial:
+    values = known(width) | {"instructions": instructions(aim, width)}
+    outcome = Outcome(state=State.COMPLETE, values=values, measured=frozenset({"instructions"}))
+    return Trial(number=number, params=point(aim, width), state=State.COMPLETE, outcome=outcome)
+
+
+@pytest.fixture
+def trials() -> list[Trial]:
+    return [measured(number, aim, width) for number, (aim, width) in enumerate(product(SLOWER, (1, 2, 4, 8)))]
+
+
+@pytest.mark.parametrize("aim", SLOWER)
+def test_choices_by_name_tell_what_counts_do_not(trials: list[Trial], aim: str) -> None:
+    expected = prediction(Findings(limits=(), values=known(3)), point(aim, 3), trials, GOALS)
+
+    assert expected is not None
+    metric, told = expected
+    assert metric == "instructions"
+    assert told.low <= instructions(aim, 3) <= told.high
+    assert told.value == pytest.approx(instructions(aim, 3), rel=0.1)
+
+
+def test_choice_that_was_never_measured_is_not_predicted(trials: list[Trial]) -> None:
+    others = [trial for trial in trials if trial.params["cortex_m.optimize"] != "flash"]
+
+    assert prediction(Findings(limits=(), values=known(3)), point("speed", 3), others, GOALS) is not None
+    assert prediction(Findings(limits=(), values=known(3)), point("flash", 3), others, GOALS) is None
+
+
+def test_only_what_is_dominated_for_certain_is_spared(trials: list[Trial]) -> None:
+    slow = hopeless(Findings(limits=(), values=known(3)), point("flash", 3), trials, GOALS)
+    fast = hopeless(Findings(limits=(), values=known(3)), point("speed", 3), trials, GOALS)
+    better = known(3) | {"accuracy": 1.0}
+
+    assert slow is not None
+    assert slow.state is State.PRUNED
+    assert "instructions is expected at" in slow.reason
+    assert fast is None
+    assert hopeless(Findings(limits=(), values=better), point("flash", 3), trials, GOALS) is None
+
+
+def test_few_measurements_predict_nothing(trials: list[Trial]) -> None:
+    assert prediction(Findings(limits=(), values=known(3)), point("speed", 3), trials[:7], GOALS) is None
