@@ -54,13 +54,18 @@ def prediction(
     if metric is None or metric in found.values:
         return None
     known = [(trial.params, trial.outcome) for trial in trials if trial.outcome and metric in trial.outcome.measured]
-    proxies = sorted({name for _, outcome in known for name in outcome.proxies if name.startswith("macs_")})
     choices = sorted({choice for point, _ in known for choice in _choices(point)})
-    rows = [_features(outcome.values, outcome.proxies, point, proxies, choices) for point, outcome in known]
-    predictor = fit(rows, [outcome.values[metric] for _, outcome in known])
-    if predictor is None or _choices(params) - set(choices):
+    if _choices(params) - set(choices):
         return None  # of a choice that was never measured nothing is known
-    return metric, predictor.predict(_features(found.values, found.proxies, params, proxies, choices))
+    proxies = sorted({name for _, outcome in known for name in outcome.proxies if name.startswith("macs_")})
+    predicted = []
+    for told in ([], choices):  # few measurements bear few features: the one that is surer of this point is taken
+        rows = [_features(outcome.values, outcome.proxies, point, proxies, told) for point, outcome in known]
+        predictor = fit(rows, [outcome.values[metric] for _, outcome in known])
+        if predictor is None:
+            return None
+        predicted.append(predictor.predict(_features(found.values, found.proxies, params, proxies, told)))
+    return metric, min(predicted, key=lambda each: each.high - each.low)
 
 
 def hopeless(found: Findings, params: Point, trials: Sequence[Trial], goals: Sequence[Goal]) -> Outcome | None:
