@@ -27,7 +27,7 @@ class OptunaStudy(UniquePoints):
             return self._take_left(worker, lambda left: left[0])
         return super()._new(worker)
 
-    def _proposals(self) -> Iterator[Proposal]:
+    def _proposals(self, number: int) -> Iterator[Proposal]:
         states = self._optuna.trial.TrialState
         known = [
             trial for trial in self._frozen() if trial.state != states.WAITING and REPEATED not in trial.user_attrs
@@ -37,7 +37,7 @@ class OptunaStudy(UniquePoints):
         )
         copy.add_trials(known)
         for draw in count():
-            copy.sampler = self._sampler(len(known), draw)
+            copy.sampler = self._sampler(number, draw)
             trial = copy.ask()
             point = self._suggest_declared(trial)
             yield Proposal(point=point, attrs=copy._storage.get_trial(trial._trial_id).system_attrs)

@@ -25,10 +25,9 @@ class SyneTuneStudy(UniquePoints):
     What is beyond a limit is no member of the population.
     """
 
-    def _proposals(self) -> Iterator[Proposal]:
+    def _proposals(self, number: int) -> Iterator[Proposal]:
         if not any(_varies(parameter) for parameter in self._plan.parameters):
             yield from repeat(Proposal(point=next(iter(points(self._plan.parameters)))))  # evolution wants two points
-        number = len(self._frozen())
         for draw in count():
             yield Proposal(point=self._plain(self._searcher(self._seed_of(number, draw)).suggest()))
 

@@ -24,7 +24,7 @@ PRUNE = Choice(name="prune.sparsity", values=("off", 0.5))
 
 @pytest.fixture
 def request_for(tmp_path: Path) -> SearchRequest:
-    """A float .tflite of one dense layer, whose output is called "output"."""
+    """A float .tflite of one dense layer, whose output is called "scores"."""
     model = tmp_path / "dense.tflite"
     model.write_bytes(tflite_files.packed(tflite_files.dense()))
     rng = np.random.default_rng(0)
@@ -38,19 +38,19 @@ def layer(name: str, *when: When) -> Parameter:
 
 
 def test_layer_that_the_model_has_is_taken(request_for: SearchRequest) -> None:
-    check_layers(request_for, (layer("output"),))
+    check_layers(request_for, (layer("scores"),))
 
 
 def test_layer_that_the_model_has_not_is_refused_before_a_trial(request_for: SearchRequest) -> None:
     with pytest.raises(
-        ConfigurationError, match=r"varies layer\.outptu, and .*dense.tflite has no such layer"
+        ConfigurationError, match=r"varies layer\.scoers, and .*dense.tflite has no such layer"
     ) as caught:
-        planned(replace(request_for, parameters=(layer("outptu"),)))
+        planned(replace(request_for, parameters=(layer("scoers"),)))
 
-    assert caught.value.hint == "did you mean 'output'?"
+    assert caught.value.hint == "did you mean 'scores'?"
     with pytest.raises(ConfigurationError) as caught:
         check_layers(request_for, (layer("conv2d_1"),))
-    assert "edgekit sensitivity lists them, such as output" in str(caught.value.hint)
+    assert "edgekit sensitivity lists them, such as scores, y" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("beside", [("off",), ("off", 0.5)])
