@@ -64,7 +64,7 @@ class Asked(ABC):
     """A trial that was begun.
 
     Attributes:
-        number: of the trial.
+        number: of the trial: 0, 1, 2, ... in the order of asking.
         attempts: 1, or more after a worker died.
     """
 

@@ -1,10 +1,10 @@
 """A study in Optuna's storage: what every engine shares, whatever proposes its points.
 
 A trial of ours is one or more of Optuna's: each attempt is one, because a trial that runs cannot be begun again there.
-The first gives the number. What was told is an attribute of the attempt, written before its state is: a state that is
-finished is the commit, compared and set by the storage, so that of two who conclude one attempt one is heard.
-An attempt that failed without an outcome was lost with its worker; the next one names it in `after`, and where two
-processes wrote a next one at the same time the earlier one counts.
+Ours are counted by their first attempts, so that their numbers have no gaps. What was told is an attribute of the
+attempt, written before its state is: a state that is finished is the commit, compared and set by the storage, so that
+of two who conclude one attempt one is heard. An attempt that failed without an outcome was lost with its worker; the
+next one names it in `after`, and where two processes wrote a next one at the same time the earlier one counts.
 """
 
 from __future__ import annotations
@@ -23,15 +23,20 @@ from edgekit.engines._base import Asked, Study, StudyPlan, Suggests
 from edgekit.engines._distributions import distribution, suggest
 from edgekit.engines._storage import load_optuna, quiet, translated
 
-WORKER, OUTCOME, AFTER, FIRST, ATTEMPT, REPEATED, WARM = (
-    "edgekit:worker", "edgekit:outcome", "edgekit:after", "edgekit:first", "edgekit:attempt", "edgekit:repeated",
-    "edgekit:warm",
+WORKER, OUTCOME, AFTER, NUMBER, ATTEMPT, WARM = (
+    "edgekit:worker", "edgekit:outcome", "edgekit:after", "edgekit:number", "edgekit:attempt", "edgekit:warm",
 )  # fmt: skip
 _CONSTRAINT = "constraints:"
 """What `optuna.trial.Trial.set_constraint` writes (Optuna 5)."""
 _IDENTITY, _KEPT = "edgekit:identity", "edgekit:kept:"
 _OWNERLESS_S = 5.0
 """An attempt that runs without a worker's name for so long was begun by one that died at once."""
+
+
+Point = Mapping[str, Value]
+
+Begun = tuple[int, Any]
+"""The number of a trial, and Optuna's trial of its attempt."""
 
 
 class StoredStudy(Study):
@@ -48,23 +53,20 @@ class StoredStudy(Study):
         self._storage = study._storage
         self._optuna = load_optuna()
         self._ownerless: dict[int, float] = {}
+        self._keys: dict[int, str] = {}
 
     @abstractmethod
-    def _new(self, worker: str) -> Any | None:
-        """A running Optuna trial for a new point, its worker noted; None when the space is exhausted."""
+    def _new(self, worker: str) -> Begun | None:
+        """Begin a new point; None when the space is exhausted."""
 
     def ask(self, worker: str) -> Asked | None:
         """See `Study`."""
         with translated(self._plan.storage), quiet():
-            trial = self._waiting(worker) or self._new(worker)
-            if trial is None:
+            begun = self._waiting(worker) or self._new(worker)
+            if begun is None:
                 return None
-            frozen = self._storage.get_trial(trial._trial_id)
-            return _Begun(
-                number=frozen.user_attrs.get(FIRST, frozen.number),
-                attempts=frozen.user_attrs.get(ATTEMPT, 1),
-                trial=trial,
-            )
+            number, trial = begun
+            return _Begun(number=number, attempts=trial.user_attrs.get(ATTEMPT, 1), trial=trial)
 
     def tell(self, number: int, outcome: Outcome) -> bool:
         """See `Study`."""
@@ -141,46 +143,75 @@ class StoredStudy(Study):
         return frozen
 
     def _attempts(self) -> dict[int, Any]:
-        """The last attempt of each of our trials, by number."""
+        """The last attempt of each of our trials, by number.
+
+        Numbers count first attempts, from 0, in the order in which the storage took them. What an earlier study told is
+        none of them, nor is a point that an earlier one has: two workers began it at once. Which are, follows from what
+        each was written with, and nothing is ever written before it: so a number never changes.
+        """
         last: dict[int, Any] = {}
+        seen: set[str] = set()
         followed: set[int] = set()
         for frozen in self._frozen():
-            if frozen.user_attrs.get(REPEATED) or frozen.user_attrs.get(WARM):
-                continue
             after = frozen.user_attrs.get(AFTER)
-            if after is not None:
-                if after in followed:
-                    continue  # a second process wrote it too
+            if frozen.user_attrs.get(WARM):
+                continue
+            if after is None and self._key(frozen) not in seen:
+                last[len(last)] = frozen
+                if self._plan.parameters:
+                    seen.add(self._key(frozen))
+            elif after is not None and after not in followed:  # a second process may have written it too
                 followed.add(after)
-            last[frozen.user_attrs.get(FIRST, frozen.number)] = frozen
+                last[frozen.user_attrs[NUMBER]] = frozen
         return last
 
-    def _waiting(self, worker: str) -> Any | None:
+    def _key(self, frozen: Any) -> str:
+        """Of the point that a first attempt was written with."""
+        if frozen.number not in self._keys:
+            self._keys[frozen.number] = key(frozen.system_attrs.get("fixed_params", frozen.params))
+        return self._keys[frozen.number]
+
+    def _tried(self) -> set[str]:
+        """Keys of the points that were begun or wait."""
+        return {self._key(frozen) for frozen in self._frozen() if not frozen.user_attrs.keys() & {WARM, AFTER}}
+
+    def _waiting(self, worker: str) -> Begun | None:
         """Begin what waits, the earliest first."""
-        for _, attempt in sorted(self._attempts().items()):
+        for number, attempt in sorted(self._attempts().items()):
             if attempt.state.name != "WAITING":
                 continue
             running = self._optuna.trial.TrialState.RUNNING
             if not self._storage.set_trial_state_values(attempt._trial_id, state=running):
                 continue  # another worker was faster
             self._storage.set_trial_user_attr(attempt._trial_id, WORKER, worker)
-            self._prepare(attempt.number)
+            self._prepare(number)
             trial = self._optuna.trial.Trial(self._study, attempt._trial_id)
             self._suggest_declared(trial)
-            return trial
+            return number, trial
         return None
 
     def _prepare(self, number: int) -> None:
-        """Make ready to suggest for an attempt with a number of Optuna's."""
+        """Make ready to suggest for a trial."""
 
-    def _begin(self, worker: str, **given: Any) -> Any:
-        """A running trial that has a worker, and what else is given, from its first moment."""
+    def _begin(self, worker: str, **given: Any) -> Begun | None:
+        """A running trial that has a worker, and what else is given, from its first moment.
+
+        Returns:
+            None where another trial has its point already.
+        """
         template = self._optuna.trial.create_trial(
             state=self._optuna.trial.TrialState.RUNNING, user_attrs={WORKER: worker}, **given
         )
         trial_id = self._storage.create_new_trial(self._study._study_id, template_trial=template)
-        self._prepare(self._storage.get_trial(trial_id).number)
-        return self._optuna.trial.Trial(self._study, trial_id)
+        for number, attempt in reversed(self._attempts().items()):
+            if attempt._trial_id == trial_id:
+                if given:
+                    self._study.sampler = self._optuna.samplers.RandomSampler()  # nothing is left to propose
+                else:
+                    self._prepare(number)
+                return number, self._optuna.trial.Trial(self._study, trial_id)
+        self._study.tell(self._storage.get_trial(trial_id).number, state=self._optuna.trial.TrialState.FAIL)
+        return None
 
     def _suggest_declared(self, trial: Any) -> dict[str, Value]:
         """Suggest every declared parameter that counts."""
@@ -234,7 +265,7 @@ class StoredStudy(Study):
             except self._optuna.exceptions.UpdateFinishedTrialError:
                 return False
         given = attempt.system_attrs.get("fixed_params", {}) | attempt.params
-        attrs = {AFTER: attempt.number, FIRST: number, ATTEMPT: tries + 1}
+        attrs = {AFTER: attempt.number, NUMBER: number, ATTEMPT: tries + 1}
         self._study.enqueue_trial(given, user_attrs=attrs)
         return True
 
@@ -251,6 +282,11 @@ class _Begun(Asked):
     def suggests(self) -> Suggests:
         suggests: Suggests = self._trial
         return suggests
+
+
+def key(point: Point) -> str:
+    """The same text for the same point; 1, 1.0 and True differ."""
+    return repr(sorted(point.items()))
 
 
 def identity_of(study: Any) -> Mapping[str, Any] | None:

@@ -9,9 +9,9 @@ from typing import Any
 from edgekit.core.errors import UnsupportedError, UsageError
 from edgekit.core.search.space import size
 from edgekit.engines._base import Engine, Study, StudyPlan
+from edgekit.engines._draws import draw
 from edgekit.engines._open import open_study
 from edgekit.engines._points import Proposal, UniquePoints
-from edgekit.engines._study import REPEATED
 
 
 class OptunaStudy(UniquePoints):
@@ -19,29 +19,17 @@ class OptunaStudy(UniquePoints):
 
     Each trial gets a sampler of its own, seeded by the study's seed and the trial's number. So the sequence on one
     worker is the same whether a study ran in one go or was resumed, and no sampler has a state that could be lost.
-    Declared points are drawn from a copy of the study in memory, which is read once for each trial.
     """
 
-    def _new(self, worker: str) -> Any | None:
-        if self._plan.strategy == "grid":
-            return self._take_left(worker, lambda left: left[0])
-        return super()._new(worker)
-
     def _proposals(self, number: int) -> Iterator[Proposal]:
-        states = self._optuna.trial.TrialState
-        known = [
-            trial for trial in self._frozen() if trial.state != states.WAITING and REPEATED not in trial.user_attrs
-        ]
-        copy = self._optuna.create_study(
-            storage=self._optuna.storages.InMemoryStorage(), directions=self._study.directions
-        )
-        copy.add_trials(known)
-        for draw in count():
-            copy.sampler = self._sampler(number, draw)
-            trial = copy.ask()
-            point = self._suggest_declared(trial)
-            yield Proposal(point=point, attrs=copy._storage.get_trial(trial._trial_id).system_attrs)
-            copy.tell(trial.number, state=states.FAIL)
+        if self._plan.strategy == "grid":
+            while left := self._left():
+                yield Proposal(point=left[0])
+            return
+        for place in count():
+            sampler = self._sampler(number, place)
+            point, attrs = draw(self._optuna, self._study, sampler, self._plan.parameters)
+            yield Proposal(point=point, attrs=attrs)
 
     def _prepare(self, number: int) -> None:
         self._study.sampler = self._sampler(number)

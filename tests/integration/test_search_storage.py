@@ -51,6 +51,33 @@ def test_waiting_trial_is_begun_by_one_worker_alone(tmp_path: Path, postgresql: 
     study.close()
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_workers_at_once_number_their_trials_without_gaps(tmp_path: Path, postgresql: Server, kind: str) -> None:
+    storage = None if kind == "sqlite" else postgresql.database("numbered")
+    plan = StudyPlan(
+        name="numbers", storage=storage_url(storage, tmp_path), identity={}, parameters=space(6), goals=GOALS,
+        limits=(), strategy="grid",
+    )  # fmt: skip
+    engine: Engine = ENGINES.load("optuna")
+    engine.open(plan, create=True).close()
+    begun: dict[int, str] = {}
+    start = threading.Barrier(4)
+
+    def work(name: str) -> None:
+        own = engine.open(plan, create=False)
+        start.wait()
+        while (asked := own.ask(name)) is not None:  # the grid gives all of them the same point
+            assert asked.number not in begun
+            begun[asked.number] = str(asked.params)
+        own.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, ("a", "b", "c", "d")))
+
+    assert sorted(begun) == list(range(24))
+    assert len(set(begun.values())) == 24
+
+
 def test_study_in_a_database_loses_no_trial_when_a_worker_dies(tmp_path: Path, postgresql: Server) -> None:
     storage = postgresql.database("dying")
 

@@ -79,7 +79,7 @@ class Trial:
     """A trial as the study keeps it.
 
     Attributes:
-        number: grows in the order of asking, from 0; repeated points that were not tried leave gaps.
+        number: 0, 1, 2, ... in the order of asking; it stays when a trial is begun anew.
         params: the point, by parameter.
         outcome: None while it is waiting or running.
         state: of the outcome, or WAITING, or RUNNING.

@@ -22,8 +22,8 @@ from edgekit.flows.searching.request import SearchRequest
 
 _RECIPES = "edgekit.flows.searching.recipe_candidate:open_recipe_candidate"
 _ARCHITECTURES = "edgekit.flows.searching.architecture_candidate:open_architecture_candidate"
-_IDENTITY = 1
-"""Version of the rule for what an identity holds."""
+_IDENTITY = 2
+"""Version of the rules for what an identity holds and for how trials are numbered."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -114,7 +114,7 @@ def test_two_that_requeue_at_once_make_one_next_attempt(tmp_path: Path) -> None:
     study.requeue(nobody)
     again = study.ask("w2")
     study._study.enqueue_trial(  # what a second process writes that looked before the first one wrote
-        dict(attempt.params), user_attrs={_study.AFTER: attempt.number, _study.FIRST: 0, _study.ATTEMPT: 2}
+        dict(attempt.params), user_attrs={_study.AFTER: attempt.number, _study.NUMBER: 0, _study.ATTEMPT: 2}
     )
 
     new = study.ask("w3")
