@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from edgekit.bundle.pack import Bundle
+from tests.models.json_schemas import check_document
 from tests.unit.cli.conftest import Cli, make_cli, only_document
 
 _LIMIT_S = 120.0
@@ -46,6 +47,7 @@ def test_search_ends_with_a_front_whose_points_are_bundles(searched):
     assert json.loads((folder / "search.json").read_text())["front"] == document["front"]
     assert (folder / "search.html").read_bytes() == (cli.folder / "front.html").read_bytes()
     assert (cli.folder / "ml" / "mlflow.db").exists()
+    check_document(document, "search_result")
 
 
 def test_command_of_a_point_deploys_it(searched):

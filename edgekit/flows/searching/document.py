@@ -163,10 +163,9 @@ def read_document(folder: Path) -> dict[str, Any]:
             f"{path} is {schema!r}, this edgekit reads {SCHEMA!r}",
             hint="use the edgekit that wrote it, or edgekit search ... --resume",
         )
-    if lacking := [name for name in ("front", "picks", "target", "model") if name not in document]:
-        raise InputError(
-            f"{path} is damaged: it lacks {lacking[0]!r}", hint="edgekit search ... --resume writes it anew"
-        )
+    from edgekit.config.search_document import check_search_document  # pydantic is only for those who read one
+
+    check_search_document(document, path)
     return dict(document)
 
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from edgekit.cli import _render_search
 from edgekit.cli._search_options import crew, goals_from, limits_from
 from edgekit.cli.search import _command, _pod_command
+from edgekit.cli.search import command as search_command
 from edgekit.core.errors import UsageError
 from edgekit.core.search.goals import Goal, Limit
 from tests.unit.report.documents import SEARCH
@@ -39,6 +40,13 @@ def drawn(document, draw=_render_search.search) -> tuple[str, str]:
 )  # fmt: skip
 def test_limit_is_taken_with_its_unit(text, metric, most):
     assert limits_from([text], []) == (Limit(metric=metric, most=most, source="--at-most"),)
+
+
+def test_help_says_what_a_search_does_with_the_accuracy_budget():
+    said = " ".join(CliRunner().invoke(search_command, ["--help"]).stdout.split())
+
+    assert "A constraint like --at-most: a point that loses more" in said
+    assert "left in float" not in said
 
 
 def test_least_accuracy_is_a_limit():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import subprocess
 import sys
@@ -16,11 +17,12 @@ from edgekit.bundle.pack import Bundle
 from edgekit.core.errors import ConfigurationError
 from edgekit.core.registry import EMULATORS, PASSES, SOURCES, TRANSPORTS
 from edgekit.core.tflite.model import parse_model
+from edgekit.engines._base import ENGINES
 from tests.models import tflite_files
 from tests.unit.docs.pages import GUIDES, ROOT, blocks
 
 Follow = Callable[[str], str]
-KINDS = ("passes", "sources", "transports", "emulators", "runners", "targets")
+KINDS = ("passes", "sources", "transports", "emulators", "runners", "targets", "engines")
 
 
 @pytest.fixture
@@ -128,6 +130,22 @@ def test_target_of_the_guide_is_listed_and_used(follow: Follow) -> None:
     assert "My board, 512 MB" in printed
     assert "data sheet, page 1" in printed
     assert "ok    target my_board: My board, 512 MB" in printed
+
+
+def test_engine_of_the_guide_tries_each_point_of_its_space(
+    follow: Follow, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = np.random.default_rng(0)
+    np.savez("eval.npz", x=samples.random((64, 4), dtype=np.float32), y=samples.integers(0, 3, 64))
+
+    printed = follow("engines")
+
+    found = json.loads((folder / "spread.search" / "search.json").read_text())
+    assert "4 trials: 4 complete" in printed
+    assert (found["engine"], found["strategy"], found["end"]) == ("spread", "halton", "exhausted")
+    assert len({str(trial["params"]) for trial in found["tried"]}) == 4
+    monkeypatch.setenv("EDGEKIT_PLUGINS", str(folder / "plugins"))
+    assert ENGINES.load("spread").strategies == ("halton",)
 
 
 def _sources_of(kind: str) -> Iterator[tuple[str, str]]:

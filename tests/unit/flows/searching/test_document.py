@@ -25,6 +25,7 @@ from edgekit.flows.searching.request import SearchRequest
 from edgekit.flows.searching.run import SearchRun
 from tests.models import tflite_files
 from tests.models.command import warm_child
+from tests.models.json_schemas import check_document
 from tests.unit.flows.searching.points import GOALS, trial
 
 __all__ = ["warm_child"]
@@ -103,6 +104,44 @@ def test_document_of_no_trial_is_complete(request_):
     assert (document["front"], document["picks"], document["counts"]) == ([], {}, {"total": 0})
 
 
+def test_document_is_what_its_json_schema_says_and_nothing_else(request_):
+    device = {"device": "kitchen", "uses": 3, "held_s": 1.5, "faults": 0, "left_out": ""}
+
+    check_document(document_of(request_, *TRIALS, devices=(device,)), "search_result")
+    check_document(document_of(request_), "search_result")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        (("front", 0, "artifact"), None, "front.0.artifact"),
+        (("tried", 2, "state"), "lost", "tried.2.state"),
+        (("hypervolume", "over_trials"), [[1.0]], "hypervolume.over_trials.0.1"),
+        (("picks",), {"prettiest": 1}, "picks.prettiest"),
+    ],
+)
+def test_result_with_a_damaged_part_names_it(request_, place, value, said):
+    document = document_of(request_, *TRIALS)
+    part: Any = document
+    for name in place[:-1]:
+        part = part[name]
+    part[place[-1]] = value
+    request_.folder.mkdir()
+    (request_.folder / DOCUMENT).write_text(json.dumps(document))
+
+    with pytest.raises(InputError, match=f"damaged: {said}") as raised:
+        read_document(request_.folder)
+    assert "--resume" in str(raised.value.hint)
+
+
+def test_result_of_a_newer_edgekit_with_more_in_it_is_read(request_):
+    document = document_of(request_, *TRIALS) | {"weather": "fine"}
+    request_.folder.mkdir()
+    (request_.folder / DOCUMENT).write_text(json.dumps(document))
+
+    assert read_document(request_.folder) == document
+
+
 def test_pages_are_written_into_the_folder_and_where_they_are_asked_for(request_):
     document = document_of(request_, *TRIALS)
 
@@ -128,7 +167,7 @@ def test_folder_without_a_result_says_how_to_get_one(request_):
 @pytest.mark.parametrize(
     ("text", "said"),
     [("{", "cannot read"), ('{"schema": "edgekit.search/9"}', "edgekit.search/9"), ("[]", "None"),
-     ('{"schema": "edgekit.search/1"}', "lacks 'front'")],
+     ('{"schema": "edgekit.search/1"}', "damaged: study: Field required")],
 )  # fmt: skip
 def test_damaged_or_newer_result_is_refused(request_, text, said):
     request_.folder.mkdir()
