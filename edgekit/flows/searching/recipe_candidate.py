@@ -19,7 +19,7 @@ from edgekit.core.errors import (
 from edgekit.core.recipe import Recipe
 from edgekit.core.registry import PASSES
 from edgekit.core.search.trial import Outcome, State
-from edgekit.flows.chain import check_chain, chosen_recipe
+from edgekit.flows.chain import check_chain, chosen_recipe, needs_data
 from edgekit.flows.prepare import Preparation, optimized_for, with_float_layers
 from edgekit.flows.searching.device_stage import Point, device_stage, hopeless
 from edgekit.flows.searching.findings import Findings
@@ -53,7 +53,8 @@ def open_recipe_candidate(request: SearchRequest, tools: Tools) -> Iterator[Cand
         raise UsageError("a search compares accuracies", hint="give labelled samples with --eval-data")
     check_names(request.parameters, request.compile.recipe)
     asked = replace(request.compile, output=None, strict=False)
-    made = Preparation(replace(asked, recipe=None), tools.workspace)
+    given = asked.recipe  # each of its points is checked as a chain; only what takes no data is so as it stands
+    made = Preparation(replace(asked, recipe=None if given is None or needs_data(given) else given), tools.workspace)
     if made.reference is None:
         raise InputError(
             f"{request.compile.model} is compressed already, so there is nothing to search",

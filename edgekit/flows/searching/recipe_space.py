@@ -7,8 +7,9 @@
 | `layer.NAME` | "int8", "int16" or "float32" for one layer, by the step that quantizes |
 | `order` | names of passes, separated by ">": those go first, in this order |
 
-Steps stand in the order in which the space first names their passes; `quantize` stands where it is declared. Where the
-user names a recipe, its steps are those that are varied.
+Steps stand in the order in which the space first names their passes, what compiles for a machine last; `quantize`
+stands where it is declared, and parameters of passes that it does not take do not count. Where the user names a recipe,
+its steps are those that are varied.
 """
 
 from __future__ import annotations
@@ -135,13 +136,15 @@ def recipe_of(point: Mapping[str, Value], parameters: Sequence[Parameter], base:
     steps = [] if base is None else list(settled(base))
     present = {step.pass_name for step in steps}
     if base is None:
+        others = _formats(parameters) - {point.get(QUANTIZE)}
         for parameter in parameters:
             name = point.get(QUANTIZE, NONE) if parameter.name == QUANTIZE else parameter.name.partition(".")[0]
             if parameter.name == ORDER or parameter.name.startswith(LAYER) or name in present or name == NONE:
                 continue
-            if parameter.name == QUANTIZE or name in given:
+            if parameter.name == QUANTIZE or (name in given and name not in others):
                 present.add(str(name))
                 steps.append(Step(pass_name=str(name)))
+        steps.sort(key=lambda step: _is_back_end(step.pass_name))
     else:
         steps += [Step(pass_name=name) for name in given if name not in present and _is_back_end(name)]
     left = [step for step in steps if OFF not in given.get(step.pass_name, {}).values()]
@@ -154,6 +157,11 @@ def recipe_of(point: Mapping[str, Value], parameters: Sequence[Parameter], base:
         steps=_with_layers(ordered, point),
         folder=None if base is None else base.folder,
     )
+
+
+def _formats(parameters: Sequence[Parameter]) -> set[Value]:
+    """Passes of which `quantize` takes one; parameters of the others do not count."""
+    return {value for each in parameters if each.name == QUANTIZE and isinstance(each, Choice) for value in each.values}
 
 
 def _by_pass(point: Mapping[str, Value]) -> dict[str, dict[str, Value]]:

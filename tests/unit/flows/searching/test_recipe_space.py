@@ -38,6 +38,20 @@ def test_steps_stand_in_the_order_of_the_space_and_off_leaves_one_out():
     assert steps({"quantize": "none"}) == []
 
 
+def test_what_compiles_for_a_board_is_the_last_step_wherever_it_is_named():
+    space = (SPACE[4], *SPACE[:4])
+
+    assert steps({"cortex_m.optimize": "ram", "prune.sparsity": 0.5, "quantize": "int8"}, space=space) == [
+        ("prune", {"sparsity": 0.5}), ("int8", {}), ("cortex_m", {"optimize": "ram"})
+    ]  # fmt: skip
+
+
+def test_parameter_of_a_pass_that_quantize_does_not_take_does_not_count():
+    assert steps({"quantize": "float16", "int8.calibration": "kl"}) == [("float16", {})]
+    assert steps({"quantize": "none", "int8.calibration": "kl"}) == []
+    assert steps({"int8.calibration": "kl"}, space=(SPACE[3],)) == [("int8", {"calibration": "kl"})]
+
+
 def test_order_is_a_parameter_too():
     point = {"prune.sparsity": 0.5, "cluster.clusters": 16, "quantize": "int8", "order": "cluster>prune"}
 
