@@ -104,7 +104,8 @@ def deploy_to_fleet(
         if dry_run:
             document = run.keep(plan_fleet(request))
         else:
-            document = run.keep(deploy_fleet(request, _executor(flags), on_event=on_event))
+            with _executor(flags) as executor:
+                document = run.keep(deploy_fleet(request, executor, on_event=on_event))
 
     def draw() -> None:
         from edgekit.cli import _render_fleet
@@ -258,15 +259,18 @@ def _request(
     )
 
 
-def _executor(flags: dict[str, Any]) -> Executor:
+@contextmanager
+def _executor(flags: dict[str, Any]) -> Iterator[Executor]:
     parallel = flags["parallel"] or PARALLEL
     if flags["ray"] is None:
         from edgekit.flows.fleet.executor import Threads
 
-        return Threads(parallel=parallel)
-    from edgekit.flows.fleet.ray_executor import OnRay
+        yield Threads(parallel=parallel)
+        return
+    from edgekit.flows.fleet.ray_executor import on_ray
 
-    return OnRay(parallel=parallel, address=flags["ray"])
+    with on_ray(flags["ray"], parallel=parallel) as executor:
+        yield executor
 
 
 @contextmanager

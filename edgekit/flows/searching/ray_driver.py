@@ -7,35 +7,24 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from importlib import import_module
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
-from edgekit.core.errors import ConfigurationError, EdgekitError, InternalError, NetworkError, UnsupportedError
+from edgekit.core.errors import ConfigurationError, EdgekitError, InternalError
+from edgekit.flows.ray_cluster import ray_cluster
 from edgekit.flows.searching.job import Job, Report, Said
 from edgekit.flows.searching.processes import END
 from edgekit.flows.searching.ray_crew import Begin, Kill
 from edgekit.flows.searching.worker import Worker
 
-LOCAL = "local"
 TRIAL_CPUS = 1
 TRIAL_MEMORY_BYTES = 1 << 30
 """What Ray sets aside for a trial: a conversion takes 0.6 to 0.85 GB, and one core."""
 
 _LOOK_S = 0.02
-_OBJECTS_BYTES = 128 << 20
-"""Room for what goes between tasks of a cluster on this computer: reports, and the job with its data, once."""
-
 _CANCEL_S = 5.0
-_ENVIRONMENT = {
-    "RAY_gcs_rpc_server_reconnect_timeout_s": "10",  # not 60: this process ends with the head, and is started anew
-    "RAY_DEDUP_LOGS": "0",
-    "RAY_DISABLE_DASHBOARD_LOG_INFO": "1",
-    "RAY_USAGE_STATS_ENABLED": "0",  # nobody is told what is searched here
-    "RAY_enable_metrics_collection": "0",
-    "RAY_enable_open_telemetry": "0",
-}
 
 
 def serve(job: Job, connection: Connection[Any, Any], _slot: int) -> None:
@@ -134,29 +123,14 @@ def _cluster(job: Job) -> Iterator[Any]:
         ConfigurationError: no node of it reaches one of the devices.
     """
     request = job.request
-    os.environ.update({name: os.environ.get(name, value) for name, value in _ENVIRONMENT.items()})
-    with ExitStack() as stack:
-        options: dict[str, Any] = {"address": request.ray}
-        if request.ray == LOCAL:
-            if "RAY_AUTH_MODE" not in os.environ:  # others on this computer are kept out, and no token is left behind
-                os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
-            options |= {
-                "num_cpus": max(request.workers, os.cpu_count() or 1),
-                "include_dashboard": False,
-                "object_store_memory": _OBJECTS_BYTES,
-                "resources": {resource_of(device): 1 for device in request.devices},
-                "_temp_dir": tempfile.gettempdir(),  # this process's own: see Child
-            }
-        try:
-            ray: Any = import_module("ray")
-        except ImportError as cause:
-            raise UnsupportedError("Ray is not installed", hint="pip install 'edgekit-deploy[ray]'") from cause
-        try:
-            ray.init(log_to_driver=False, logging_level="error", configure_logging=False, **options)
-        except Exception as cause:  # Ray raises plain exceptions where a cluster does not start in time
-            hint = "ray start --head" if request.ray != LOCAL else "is there enough memory?"
-            raise NetworkError(f"there is no Ray cluster at {request.ray}: {cause}", hint=hint) from cause
-        stack.callback(ray.shutdown)
+    assert request.ray is not None
+    with ray_cluster(
+        request.ray,
+        cpus=max(request.workers, os.cpu_count() or 1),
+        resources={resource_of(device): 1 for device in request.devices},
+        folder=Path(tempfile.gettempdir()),  # this process's own: see Child
+        environment={"RAY_gcs_rpc_server_reconnect_timeout_s": "10"},  # not 60: it ends with the head, is started anew
+    ) as ray:
         lacking = [device for device in request.devices if resource_of(device) not in ray.cluster_resources()]
         if lacking:
             declared = f'{{"{resource_of(lacking[0])}": 1}}'
