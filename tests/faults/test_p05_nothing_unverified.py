@@ -34,6 +34,11 @@ WEAKER = {
         "",
         "for the device other",
     ),
+    "takes any group": (
+        'audience not in [{"group": name} for name in policy.groups]',
+        '"group" not in dict(audience)',
+        "for the group 'other'",
+    ),
     "takes another manifest": (
         'if len(data) != statement["manifest"]["size"] or hashlib.sha256(data).hexdigest() != digest:',
         "if False:",

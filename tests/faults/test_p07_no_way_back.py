@@ -34,6 +34,11 @@ def test_agent_that_forgets_the_signed_counter_is_found_out(mutate: Mutate, tmp_
 @pytest.mark.parametrize(
     ("old", "new", "seen"),
     [
+        (
+            "    return int(counter)\n",
+            '    return int(counter) if "device" in statement["audience"] else 0\n',
+            "as it is: the floor",
+        ),
         ("return trust.counter_of(", "return 0 * trust.counter_of(", "state.json and floor.json lost"),
         ("policy.serial <= present.serial", "False", "an older reset"),
         ("policy.device != present.device", "False", "a reset for another device"),

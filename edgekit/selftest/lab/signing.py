@@ -11,6 +11,7 @@ from edgekit.selftest.lab.agent_process import AgentProcess, Release
 DEVICE, GROUP = "lab", "bench"
 KEY, OTHER_KEY = (SigningKey.from_seed(bytes([number]) * 32) for number in (1, 2))
 AUDIENCE = Audience(kind="device", name=DEVICE)
+GROUP_AUDIENCE = Audience(kind="group", name=GROUP)
 
 
 def policy(serial: int = 1, *, key: SigningKey = KEY, **changes: Any) -> TrustPolicy:
@@ -28,8 +29,11 @@ def signed(release: Release, counter: int, *, key: SigningKey = KEY, audience: A
     return seal_release(release.manifest, audience, counter, key)
 
 
-def deploy(agent: AgentProcess, release: Release, counter: int, *, key: SigningKey = KEY) -> dict[str, Any]:
+def deploy(
+    agent: AgentProcess, release: Release, counter: int, *, key: SigningKey = KEY, audience: Audience = AUDIENCE
+) -> dict[str, Any]:
     """Stage, sign and activate a release."""
     for data in release.files:
         agent.stage(data)
-    return agent.request("activate", manifest=release.manifest, expect=None, envelope=signed(release, counter, key=key))
+    envelope = signed(release, counter, key=key, audience=audience)
+    return agent.request("activate", manifest=release.manifest, expect=None, envelope=envelope)

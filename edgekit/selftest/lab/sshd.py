@@ -16,6 +16,7 @@ from typing import Self
 from edgekit.device.deploy_key import make_deploy_key
 
 _SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/sbin:/usr/bin")
+_SSH = shutil.which("ssh")
 _PROGRAMS = ("ssh", "sftp", "scp", "ssh-agent")
 _START_S = 10.0
 _CLIENT_S = 30.0
@@ -27,6 +28,12 @@ def missing() -> str | None:
         return "there is no sshd here: sudo apt-get install openssh-server"
     lacking = [name for name in _PROGRAMS if shutil.which(name) is None]
     return f"there is no {lacking[0]} here: sudo apt-get install openssh-client" if lacking else None
+
+
+def version() -> str:
+    """Of the server and its clients, e.g. OpenSSH_9.2p1; Debian builds both from one source."""
+    told = subprocess.run([str(_SSH), "-V"], capture_output=True, text=True, timeout=_CLIENT_S, check=True).stderr
+    return told.partition(" ")[0].rstrip(",")
 
 
 class Sshd:

@@ -58,6 +58,10 @@ def forgeries(release: Release, other: Release, counter: int) -> Iterator[Forger
         yield Forgery(what=what, manifest=text, envelope=wrong)
     for what, wrong in _statements(release, counter):
         yield Forgery(what=f"statement, {what}", manifest=text, envelope=wrong)
+    for what, wrong in _groups(release, counter):
+        yield Forgery(what=f"group, {what}", manifest=text, envelope=wrong)
+    for_all = signing.signed(release, counter, audience=signing.GROUP_AUDIENCE)
+    yield Forgery(what="group, another release's manifest", manifest=other.manifest, envelope=for_all)
 
 
 def _damages(text: str) -> Iterator[tuple[str, int, str]]:
@@ -147,6 +151,61 @@ def _statements(release: Release, counter: int) -> Iterator[tuple[str, str]]:
     twice = canonical_json(right).replace(b'"counter":', b'"counter":999,"counter":', 1)
     for what, raw in (("a key twice", twice), ("no JSON", b"counter"), ("nothing", b""), ("deep", b"[" * 20_000)):
         yield what, seal(RELEASE_TYPE, raw, [signing.KEY])
+
+
+def _groups(release: Release, counter: int) -> Iterator[tuple[str, str]]:
+    """What is signed once for a whole group: changed behind the signature, for other groups, and by others."""
+    envelope = signing.signed(release, counter, audience=signing.GROUP_AUDIENCE)
+    for what, place, damaged in _damages(envelope):
+        yield f"{what} {place}", damaged
+    content, name = json.loads(envelope), signing.GROUP.encode()
+    payload = base64.b64decode(content["payload"])
+    begin = payload.index(b'"' + name + b'"') + 1
+    for place in range(begin, begin + len(name)):
+        forged = payload[:place] + bytes([payload[place] ^ 1]) + payload[place + 1 :]
+        yield f"one bit of its name's byte {place - begin}", _with_payload(content, forged)
+    for what, old, new in (
+        ("its name changed", name, b"other"),
+        ("its name cut", name, name[:-1]),
+        ("its name longer", name, name + b"s"),
+        ("no name", name, b""),
+        ("made one for the device", b'{"group":"' + name, b'{"device":"' + signing.DEVICE.encode()),
+        ("a higher counter", b'"counter":%d' % counter, b'"counter":%d' % (counter + 1)),
+    ):
+        yield f"{what} behind the signature", _with_payload(content, payload.replace(old, new, 1))
+    alone = json.loads(signing.signed(release, counter))
+    yield "the signature of the device's envelope", _sealed(content, alone["signatures"])
+    yield "its signature on the device's envelope", _sealed(alone, content["signatures"])
+    yield "by an unknown key", signing.signed(release, counter, key=signing.OTHER_KEY, audience=signing.GROUP_AUDIENCE)
+    for wrong in ("other", "", "BENCH", "bench ", " bench", "bench\0", "b\u0435nch", "*", "ben", "bench,other"):
+        audience = Audience(kind="group", name=wrong)
+        yield f"for the group {wrong!r}", signing.signed(release, counter, audience=audience)
+    for what, said in _audiences().items():
+        yield f"the audience is {what}", seal(RELEASE_TYPE, payload.replace(b'{"group":"bench"}', said), [signing.KEY])
+
+
+def _audiences() -> dict[str, bytes]:
+    """Other ways to name the device's group, all of them signed by the right key."""
+    return {
+        "a list of groups": b'{"group":["bench","other"]}',
+        "the group's name alone": b'"bench"',
+        "all groups": b'{"group":null}',
+        "in capitals": b'{"GROUP":"bench"}',
+        "in the plural": b'{"groups":["bench"]}',
+        "its group and another": b'{"group":"bench","groups":["other"]}',
+        "two groups under one key": b'{"group":"other","group":"bench"}',
+        "its group twice": b'{"group":"bench","group":"bench"}',
+        "its group and another device": b'{"device":"other","group":"bench"}',
+    }
+
+
+def _with_payload(content: dict[str, Any], payload: bytes) -> str:
+    """The envelope with another payload under the signatures that it has."""
+    return canonical_json(dict(content, payload=_text(payload))).decode()
+
+
+def _sealed(content: dict[str, Any], signatures: list[dict[str, str]]) -> str:
+    return canonical_json(dict(content, signatures=signatures)).decode()
 
 
 def spoilt_files(

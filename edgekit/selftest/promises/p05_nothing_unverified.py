@@ -1,11 +1,14 @@
 """Nothing that is not signed for this device is activated, or even parsed.
 
 Injected: every byte of the manifest and of its envelope changed in one bit, both cut short and made longer; envelopes
-of others, for others, in other spellings, with statements that say too little or too much; a key that was rotated
-out; staged uploads with other bytes; and, on the disk, files with flipped bits, cut, exchanged, sparse, links, fifos.
+of others, for others, in other spellings, with statements that say too little or too much; the same for an envelope of
+the device's group, with each bit of the group's name, other groups and other ways to name its own; a key that was
+rotated out, and a group that the device has left; staged uploads with other bytes; and, on the disk, files with flipped
+bits, cut, exchanged, sparse, links, fifos.
 What must hold: all are refused, as E_VERIFY (exit code 4) or, where something else than a file lies in its place, as
 E_STORAGE (8); what is wrong with the envelope is said before the manifest is parsed, what is wrong with a file before a
-process is started for it; the release before stays active; and the genuine release is taken at the end.
+process is started for it; the release before stays active; and the genuine releases, for the device and for its group,
+are taken at the end.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from edgekit.selftest.lab import signing
-from edgekit.selftest.lab.agent_process import AgentProcess, RefusedError, fake_release, sha256
+from edgekit.selftest.lab.agent_process import AgentProcess, RefusedError, Release, fake_release, sha256
 from edgekit.selftest.lab.tampering import Forgery, forgeries, spoilt_files
 from edgekit.selftest.promise import Lab, Outcome, Promise
 
@@ -66,11 +69,11 @@ class _Trial:
         if (self.root / "blobs" / digest).exists():
             self.failures.append("upload of other bytes: they lie among the blobs")
 
-    def genuine(self, envelope: str) -> None:
+    def genuine(self, release: Release, envelope: str) -> None:
         """What nothing is wrong with is taken, or the refusals would prove nothing."""
         self.cases += 1
         try:
-            self.agent.request("activate", manifest=NEW.manifest, expect=None, envelope=envelope)
+            self.agent.request("activate", manifest=release.manifest, expect=None, envelope=envelope)
         except RefusedError as refusal:
             self.failures.append(f"the genuine release: {refusal}")
 
@@ -109,18 +112,27 @@ def _run(lab: Lab) -> Outcome:
             for sent in (data[:-1] + bytes([data[-1] ^ 1]), bytes(len(data)), data + b"\0"):
                 trial.upload(data, sent)
             agent.stage(data)
-        signing.trust(agent, signing.policy(2, key=signing.OTHER_KEY), signing.KEY, signing.OTHER_KEY)
-        for counter in range(2, 22):
-            envelope = signing.signed(NEW, counter)
-            trial.forgery(Forgery(what="a key that was rotated out", manifest=NEW.manifest, envelope=envelope))
-        trial.genuine(signing.signed(NEW, 2, key=signing.OTHER_KEY))
+        _after_a_change_of_trust(trial)
     return Outcome(cases=trial.cases, failures=tuple(trial.failures))
+
+
+def _after_a_change_of_trust(trial: _Trial) -> None:
+    """Another key, no group any more, and then the group again."""
+    key = signing.OTHER_KEY
+    signing.trust(trial.agent, signing.policy(2, key=key, groups=()), signing.KEY, key)
+    for counter in range(2, 22):
+        old, left = signing.signed(NEW, counter), signing.signed(NEW, counter, key=key, audience=signing.GROUP_AUDIENCE)
+        trial.forgery(Forgery(what="a key that was rotated out", manifest=NEW.manifest, envelope=old))
+        trial.forgery(Forgery(what="a group that was left", manifest=NEW.manifest, envelope=left))
+    trial.genuine(NEW, signing.signed(NEW, 2, key=key))
+    signing.trust(trial.agent, signing.policy(3, key=key), key)
+    trial.genuine(OTHER, signing.signed(OTHER, 3, key=key, audience=signing.GROUP_AUDIENCE))
 
 
 PROMISE = Promise(
     id="P5",
     title="Nothing that is not signed for this device is activated, or even parsed",
-    sample=2000,
-    full=2900,
+    sample=2600,
+    full=3500,
     run=_run,
 )

@@ -1,8 +1,9 @@
 """An older release does not come back by being sent again.
 
-Injected: the last twenty signed releases are replayed, and each envelope is put on another release's manifest; as they
-are, after the agent was removed, after state.json was lost, after floor.json too, and with clocks of 1970, 2038 and ten
-years off; counters of all sizes; and a release with the highest counter there is, after which nothing could follow.
+Injected: the last twenty releases, signed in turn for the device and for its group, are replayed with their counters,
+for the one and for the other, and each envelope is put on another release's manifest; as they are, after the agent was
+removed, after state.json was lost, after floor.json too, and with clocks of 1970, 2038 and ten years off; counters of
+all sizes; and a release with the highest counter there is, after which nothing could follow.
 What must hold: a replay is refused, before the manifest is parsed, and the newest release stays active; a release that
 the device still has can be gone back to; the floor rises with a commit, not before; after the highest counter, a policy
 that the key has signed resets the floor, once: replayed, it does nothing.
@@ -16,13 +17,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgekit.bundle.sign import SigningKey
-from edgekit.bundle.statement import MAX_COUNTER, TrustPolicy
+from edgekit.bundle.statement import MAX_COUNTER, Audience, TrustPolicy
 from edgekit.selftest.lab import signing
 from edgekit.selftest.lab.agent_process import AgentProcess, RefusedError, Release, fake_release
 from edgekit.selftest.promise import Lab, Outcome, Promise
 
 RELEASES = [fake_release(float(number), golden=None) for number in range(1, 22)]
 NEWEST, BROKEN = RELEASES[-1], fake_release(99.0, golden_scale=98.0)
+AUDIENCES = (signing.AUDIENCE, signing.GROUP_AUDIENCE)
 _YEAR_S = 365 * 86_400
 _AT = """
 import sys, time
@@ -43,20 +45,21 @@ class _Trial:
         self.cases = 0
         self.failures: list[str] = []
 
-    def refuse(self, agent: AgentProcess, what: str, place: int, counter: int) -> None:
+    def refuse(self, agent: AgentProcess, what: str, place: int, counter: int, audience: Audience) -> None:
         """Replay a release with the envelope of another, or with its own."""
         self.cases += 1
-        manifest, envelope = RELEASES[place].manifest, signing.signed(RELEASES[counter - 1], counter)
+        case = f"{what}, release {place + 1} for {audience} with counter {counter}"
+        manifest, envelope = RELEASES[place].manifest, signing.signed(RELEASES[counter - 1], counter, audience=audience)
         try:
             agent.request("activate", manifest=manifest, expect=None, envelope=envelope)
         except RefusedError as refusal:
             went_on = any(event["event"] == "progress" for event in agent.events)
             if refusal.code != "E_VERIFY" or went_on:
-                self.failures.append(f"{what}, release {place + 1} with counter {counter}: {refusal}")
+                self.failures.append(f"{case}: {refusal}")
         else:
-            self.failures.append(f"{what}, release {place + 1} with counter {counter}: it was taken")
+            self.failures.append(f"{case}: it was taken")
         if (self.root / "current").readlink().stem != NEWEST.digest:
-            self.failures.append(f"{what}, release {place + 1} with counter {counter}: the newest is not active")
+            self.failures.append(f"{case}: the newest is not active")
 
     def expect(self, what: str, holds: bool) -> None:
         """One more case, which is a comparison."""
@@ -69,7 +72,8 @@ class _Trial:
         with AgentProcess(self.root, wrap=wrap) as agent:
             agent.boot()
             for place in range(len(RELEASES) - 1):
-                self.refuse(agent, what, place, place + 1)
+                for audience in AUDIENCES:
+                    self.refuse(agent, what, place, place + 1, audience)
             self.expect(f"{what}: the floor", agent.request("status")["counter"] == len(RELEASES))
 
 
@@ -80,9 +84,10 @@ def _run(lab: Lab) -> Outcome:
         agent.boot()
         signing.trust(agent, signing.policy())
         for counter, release in enumerate(RELEASES, 1):
-            signing.deploy(agent, release, counter)
+            signing.deploy(agent, release, counter, audience=_audience(counter))
         for place in range(len(RELEASES)):  # an envelope is good for its own manifest alone
-            trial.refuse(agent, "mixed", place, (place + 1) % len(RELEASES) + 1)
+            counter = (place + 1) % len(RELEASES) + 1
+            trial.refuse(agent, "mixed", place, counter, _audience(counter))
         trial.expect("a rollback to a release that is there", _goes_back_and_forth(agent))
         for data in BROKEN.files:
             agent.stage(data)
@@ -101,6 +106,11 @@ def _run(lab: Lab) -> Outcome:
         trial.replays(f"clock at {clock}", [sys.executable, "-c", _AT, clock])
     _fast_forward(trial)
     return Outcome(cases=trial.cases, failures=tuple(trial.failures))
+
+
+def _audience(counter: int) -> Audience:
+    """For whom a release was signed: in turn, the newest for the group."""
+    return AUDIENCES[counter % 2]
 
 
 def _goes_back_and_forth(agent: AgentProcess) -> bool:
@@ -162,7 +172,7 @@ def _is_trusted(agent: AgentProcess, wanted: TrustPolicy, signers: Sequence[Sign
 PROMISE = Promise(
     id="P7",
     title="An older release does not come back by being sent again",
-    sample=200,
-    full=200,
+    sample=370,
+    full=370,
     run=_run,
 )

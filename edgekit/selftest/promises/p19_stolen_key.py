@@ -65,7 +65,7 @@ def _run(lab: Lab) -> Outcome:
             found = found or thief.left_a_mark()
             failures += [] if found is None else [f"{name}: {found}"]
         failures += [] if thief.can_speak() else ["the key does not even reach the agent"]
-    return Outcome(cases=tried, failures=tuple(failures))
+    return Outcome(cases=tried, failures=tuple(failures), facts={"server": sshd.version()})
 
 
 PROMISE = Promise(
