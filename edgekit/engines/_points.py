@@ -11,7 +11,7 @@ from typing import Any
 
 from edgekit.core.search.space import points, size
 from edgekit.engines._distributions import distribution
-from edgekit.engines._draws import draw
+from edgekit.engines._draws import Drawing
 from edgekit.engines._study import Begun, Point, StoredStudy, key
 
 _PROPOSALS = 16
@@ -70,8 +70,9 @@ class UniquePoints(StoredStudy):
                 yield Proposal(point=chance.choice(left))
             return
         sampler = self._optuna.samplers.RandomSampler(seed=self._seed_of(number, _PROPOSALS))
+        drawing = Drawing(self._optuna, self._study, self._plan.parameters)
         for _ in range(_RANDOM):
-            yield Proposal(point=draw(self._optuna, self._study, sampler, self._plan.parameters)[0])
+            yield Proposal(point=drawing.point(sampler)[0])
 
     def _begin_at(self, worker: str, proposal: Proposal) -> Begun | None:
         """A running trial that has its point from its first moment; None where another worker was faster."""

@@ -9,7 +9,7 @@ from typing import Any
 from edgekit.core.errors import UnsupportedError, UsageError
 from edgekit.core.search.space import size
 from edgekit.engines._base import Engine, Study, StudyPlan
-from edgekit.engines._draws import draw
+from edgekit.engines._draws import Drawing
 from edgekit.engines._open import open_study
 from edgekit.engines._points import Proposal, UniquePoints
 
@@ -26,9 +26,9 @@ class OptunaStudy(UniquePoints):
             while left := self._left():
                 yield Proposal(point=left[0])
             return
+        drawing = Drawing(self._optuna, self._study, self._plan.parameters)
         for place in count():
-            sampler = self._sampler(number, place)
-            point, attrs = draw(self._optuna, self._study, sampler, self._plan.parameters)
+            point, attrs = drawing.point(self._sampler(number, place))
             yield Proposal(point=point, attrs=attrs)
 
     def _prepare(self, number: int) -> None:
