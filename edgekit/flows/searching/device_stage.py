@@ -35,6 +35,10 @@ Point = Mapping[str, Value]
 
 _PREDICTED = ("latency_ns", "instructions")
 _FEATURES = ("macs", "size_bytes", "zip_bytes")
+_CONFIDENCE = 0.9
+"""Of the interval of a prediction; so its lower end is too high in one of twenty."""
+_GAIN = 0.01
+"""What a point has to be better by than one that is as good in all else: by less, nobody chooses it."""
 _EMULATED_PROCESSES, _EMULATED_S = 3, 0.2
 """An emulator's times speak of no device; its counts of instructions are exact after one call."""
 
@@ -61,7 +65,7 @@ def prediction(
     predicted = []
     for told in ([], choices):  # few measurements bear few features: the one that is surer of this point is taken
         rows = [_features(outcome.values, outcome.proxies, point, proxies, told) for point, outcome in known]
-        predictor = fit(rows, [outcome.values[metric] for _, outcome in known])
+        predictor = fit(rows, [outcome.values[metric] for _, outcome in known], confidence=_CONFIDENCE)
         if predictor is None:
             return None
         predicted.append(predictor.predict(_features(found.values, found.proxies, params, proxies, told)))
@@ -69,12 +73,12 @@ def prediction(
 
 
 def hopeless(found: Findings, params: Point, trials: Sequence[Trial], goals: Sequence[Goal]) -> Outcome | None:
-    """The end of a trial that cannot reach the front with 95 % confidence, so that no device is asked."""
+    """The end of a trial that with 95 % confidence adds nothing of weight to the front, so that no device is asked."""
     expected = prediction(found, params, trials, goals)
     if expected is None:
         return None
     metric, told = expected
-    best = {**found.values, metric: told.low}
+    best = {**found.values, metric: told.low * (1 + _GAIN)}
     if not all(goal.metric in best for goal in goals):
         return None
     costs = [goal.cost(best[goal.metric]) for goal in goals]
@@ -88,7 +92,8 @@ def hopeless(found: Findings, params: Point, trials: Sequence[Trial], goals: Seq
     words = format_ns if metric.endswith("_ns") else "{:,.0f}".format
     return found.outcome(
         State.PRUNED,
-        f"{metric} is expected at {words(told.value)} ({words(told.low)} to {words(told.high)}), dominated even so",
+        f"{metric} is expected at {words(told.value)} ({words(told.low)} at least): dominated, or better by less than "
+        f"{_GAIN:.0%}",
     )
 
 

@@ -7,8 +7,10 @@ from itertools import product
 import pytest
 
 from edgekit.core.search.goals import Goal
+from edgekit.core.search.predictor import Prediction
 from edgekit.core.search.space import Value
 from edgekit.core.search.trial import Outcome, State, Trial
+from edgekit.flows.searching import device_stage
 from edgekit.flows.searching.device_stage import hopeless, prediction
 from edgekit.flows.searching.findings import Findings
 
@@ -68,6 +70,20 @@ def test_only_what_is_dominated_for_certain_is_spared(trials: list[Trial]) -> No
     assert "instructions is expected at" in slow.reason
     assert fast is None
     assert hopeless(Findings(limits=(), values=better), point("flash", 3), trials, GOALS) is None
+
+
+@pytest.mark.parametrize(("times", "is_spared"), [(1.0, True), (0.995, True), (0.9, False)])
+def test_what_is_hardly_better_than_a_point_that_was_measured_is_spared(
+    trials: list[Trial], monkeypatch: pytest.MonkeyPatch, times: float, is_spared: bool
+) -> None:
+    """`times` what the point of width 4 takes, with its answers."""
+    low = times * instructions("speed", 4)
+    sure = Prediction(value=low * 1.001, low=low, high=low * 1.002)
+    monkeypatch.setattr(device_stage, "prediction", lambda *_: ("instructions", sure))
+
+    found = hopeless(Findings(limits=(), values=known(4)), point("speed", 4), trials, GOALS)
+
+    assert (found is not None) == is_spared
 
 
 def test_few_measurements_predict_nothing(trials: list[Trial]) -> None:
