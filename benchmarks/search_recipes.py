@@ -8,7 +8,9 @@ seed: what a point gives is looked up, the rest (the engine, the limits, the pre
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from statistics import median
 
 from benchmarks._compression_bench import files
@@ -113,10 +115,15 @@ def measure(seeds: int) -> tuple[Searched, ...]:
 
 def _searched(target: str, table: Table, seeds: int) -> Searched:
     questions = int(max(_SHARES) * len(table.complete))
-    shares = {
-        row: [searched(table, strategy, seed, spares=spares, questions=questions) for seed in range(seeds)]
-        for row, (strategy, spares) in _STRATEGIES.items()
-    }
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        begun = {
+            row: [
+                pool.submit(searched, table, strategy, seed, spares=spares, questions=questions)
+                for seed in range(seeds)
+            ]
+            for row, (strategy, spares) in _STRATEGIES.items()
+        }
+        shares = {row: [one.result() for one in searches] for row, searches in begun.items()}
     return Searched(
         target=target, points=len(table.outcomes), complete=len(table.complete), front=table.front, shares=shares
     )
