@@ -28,7 +28,7 @@ LINK_BYTES_PER_S = 250_000
 """Of a device: 2 Mbit/s up a mobile link."""
 UPLINK_BYTES_PER_S = 12_500_000
 """Of a host: 100 Mbit/s."""
-HOST_CPU_S = 0.2
+HOST_CPU_S = 0.05
 """Of the host's processor for a deploy over SSH; `scripts/bench fleet` measures it."""
 HOST_CORES = 4
 CONNECT_S, ACTIVATE_S = 1.5, 6.0
