@@ -83,7 +83,9 @@ class Table:
 def measured(space: Space, given: Files) -> Iterator[Table]:
     """Measure every point once, by `edgekit search --strategy grid`; trained results stay in build/bench."""
     with _place(space) as devices:
-        folder = Path(tempfile.mkdtemp(dir=os.environ["EDGEKIT_DATA_DIR"]))
+        data = Path(os.environ["EDGEKIT_DATA_DIR"])
+        data.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=data))
         file, study = folder / "space.toml", folder / "grid"
         file.write_text(space.text, encoding="utf-8")
         edgekit(
@@ -112,7 +114,6 @@ def _place(space: Space) -> Iterator[list[str]]:
     """Where it is measured, as options of the command."""
     if not space.emulated:
         with lasting_cache():
-            Path(os.environ["EDGEKIT_DATA_DIR"]).mkdir(parents=True, exist_ok=True)
             yield []
         return
     with device_of(EMULATED) as entry:

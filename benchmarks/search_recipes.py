@@ -23,7 +23,7 @@ RUNS = 10
 """Seeds."""
 
 _SHARES = (0.05, 0.1, 0.25, 0.5)
-_SEARCH, _NAIVE = "tpe", "random, every point asked"
+_SEARCH, _NAIVE = "tpe", "random, none spared"
 _STRATEGIES: Mapping[str, tuple[str, bool]] = {
     _SEARCH: ("tpe", True),
     "nsga2": ("nsga2", True),
