@@ -16,15 +16,16 @@ from edgekit.core.errors import (
     UnsupportedError,
     UsageError,
 )
-from edgekit.core.recipe import Recipe
+from edgekit.core.recipe import Recipe, Step
 from edgekit.core.registry import PASSES
 from edgekit.core.search.trial import Outcome, State
-from edgekit.flows.chain import check_chain, chosen_recipe, needs_data
+from edgekit.flows.chain import check_chain, chosen_recipe, float_pass, needs_data
+from edgekit.flows.formats import RUNNERS
 from edgekit.flows.prepare import Preparation, optimized_for, with_float_layers
 from edgekit.flows.searching.device_stage import Point, device_stage, hopeless
 from edgekit.flows.searching.findings import Findings
 from edgekit.flows.searching.recipe_defaults import goals_for, limits_for
-from edgekit.flows.searching.recipe_space import check_names, recipe_of
+from edgekit.flows.searching.recipe_space import NONE, QUANTIZE, check_names, recipe_of
 from edgekit.flows.searching.stages import accuracy_stage, count_stage, static_stage
 from edgekit.flows.trials import settled
 
@@ -121,6 +122,8 @@ def recipe_for(params: Mapping[str, Value], request: SearchRequest, made: Prepar
     """
     parameters: tuple[Parameter, ...] = request.parameters
     recipe = recipe_of(params, parameters, request.compile.recipe)
+    if params.get(QUANTIZE) == NONE:
+        recipe = _in_float(recipe, made.source.format)
     recipe = chosen_recipe(recipe, request.compile.target, made.source.format, compressed=False)
     if request.compile.keep_float:
         recipe = with_float_layers(recipe, request.compile.keep_float)
@@ -130,6 +133,13 @@ def recipe_for(params: Mapping[str, Value], request: SearchRequest, made: Prepar
     if made.training is None and any(PASSES.load(step.pass_name).needs_training for step in recipe.steps):
         raise InputError("the point trains, so it needs training data", hint="give it with --train-data")
     return recipe
+
+
+def _in_float(recipe: Recipe, source_format: str) -> Recipe:
+    """The recipe of a point that quantizes nothing, with the conversion that makes a float artifact of its result."""
+    last = PASSES.load(recipe.steps[-1].pass_name).emits if recipe.steps else source_format
+    plain = None if last in RUNNERS else float_pass(last)
+    return recipe if plain is None else replace(recipe, steps=(*recipe.steps, Step(pass_name=plain.name)))
 
 
 def _stop_if(stopped: Callable[[], bool]) -> None:

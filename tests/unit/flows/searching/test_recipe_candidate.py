@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from edgekit.config.targets import load_target
+from edgekit.core.dataset import Dataset
 from edgekit.core.metric import Metric
 from edgekit.core.search.goals import Limit
 from edgekit.core.search.space import Choice, Value
@@ -59,12 +60,14 @@ class Known:
         return self._trials
 
 
-def request_of(quickstart: Path, folder: Path, target: str, **changed: Any) -> SearchRequest:
+def request_of(
+    quickstart: Path, folder: Path, target: str, *, training: Dataset | None = None, **changed: Any
+) -> SearchRequest:
     """The quickstart's net on a target."""
     data = {name: load_dataset(str(quickstart / f"{name}.npz"), None) for name in ("train", "test")}
     compiled = CompileRequest(
         model=quickstart / "quickstart.keras", target=load_target(target), calibration=data["train"],
-        evaluation=data["test"], max_drop=0.03,
+        evaluation=data["test"], max_drop=0.03, training=training,
     )  # fmt: skip
     return replace(SearchRequest(compile=compiled, folder=folder, trials=1, parameters=SPACE), **changed)
 
@@ -127,6 +130,17 @@ def test_what_the_target_does_not_run_is_refused_and_no_error(tries: Tries):
 
     assert (found.state, found.values) == (State.REFUSED, {})
     assert "float16" in found.reason
+
+
+@pytest.mark.parametrize("point", [{"quantize": "none"}, {"quantize": "none", "prune.sparsity": 0.5}])
+def test_point_that_quantizes_nothing_is_the_float_model(tries: Tries, quickstart: Path, point: Mapping[str, Value]):
+    space = (Choice(name="prune.sparsity", values=("off", 0.5)), Choice(name="quantize", values=("none", "int8")))
+    training = load_dataset(str(quickstart / "train.npz"), None)
+
+    found = tries("host", point, parameters=space, training=training)
+
+    assert found.state is State.COMPLETE
+    assert found.values["size_bytes"] > 2 * tries("host", {"quantize": "int8"}).values["size_bytes"]
 
 
 def test_device_measures_what_this_computer_judged(tries: Tries):
