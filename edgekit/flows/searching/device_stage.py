@@ -39,8 +39,9 @@ _CONFIDENCE = 0.9
 """Of the interval of a prediction; so its lower end is too high in one of twenty."""
 _GAIN = 0.01
 """What a point has to be better by than one that is as good in all else: by less, nobody chooses it."""
-_EMULATED_PROCESSES, _EMULATED_S = 3, 0.2
-"""An emulator's times speak of no device; its counts of instructions are exact after one call."""
+_EMULATED_PROCESSES, _EMULATED_S = 2, 0.2
+"""An emulator's times speak of no device, so that there are no more than an interval takes; its counts of instructions
+are exact after one call."""
 
 
 def prediction(
