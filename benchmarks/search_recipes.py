@@ -68,14 +68,14 @@ goals = ["accuracy", "instructions", "zip_bytes"]
 "slim.ratio" = ["off", 0.5]
 "prune.sparsity" = ["off", 0.5, 0.8]
 "cluster.clusters" = ["off", 16]
-quantize = ["int8", "dynamic", "float16", "int16x8", "none"]
+quantize = ["int8", "dynamic", "float16"]
 
 [parameters."int8.calibration"]
 values = ["min_max", "percentile", "mse", "kl"]
 when = { quantize = ["int8"] }
 """,
 )
-"""96 points."""
+"""72 points."""
 
 
 @dataclass(frozen=True, kw_only=True)
