@@ -150,10 +150,14 @@ def test_waves_on_a_cluster_of_this_computer_alone(fleet: LabFleet, tmp_path: Pa
 
 
 @pytest.mark.full
-def test_cluster_that_is_not_there_is_told_before_a_device_is_touched(fleet: LabFleet, tmp_path: Path) -> None:
+def test_cluster_that_is_not_there_is_told_before_a_device_is_touched(
+    fleet: LabFleet, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     rollout = begun(fleet, lab_bundle(tmp_path / "new.edgekit", 3.0), "127.0.0.1:1")
 
-    rollout.communicate(timeout=_LIMIT_S)
+    said, _ = rollout.communicate(timeout=_LIMIT_S)
 
     assert rollout.returncode == 1  # the error goes through `main`, which catches nothing
+    assert said == ""
+    assert "there is no Ray cluster at 127.0.0.1:1" in capfd.readouterr().err
     assert connections(fleet) == []

@@ -77,10 +77,21 @@ class OnRay:
         self._ready: list[_Hired] = []
         self._starting: dict[Any, _Hired] = {}
         self._last_words = f"none has come up within {_START_S:.0f} s"
-        for _ in range(self._workers):
-            self._start()
-        while self._starting and not self._ready:
-            self._wait_for_a_worker()
+        self._foreign = ""
+        try:
+            for _ in range(self._workers):
+                self._start()
+            while self._starting and not self._ready:
+                self._wait_for_a_worker()
+        except Exception as gone:
+            if not self._is_end(gone):
+                raise
+            self._last_words = _last_line(gone)
+        if not self._ready and self._foreign:
+            raise ConfigurationError(
+                f"a worker of {cluster} has edgekit {self._foreign}, this is {edgekit.__version__}",
+                hint="install the same edgekit on every machine of the cluster",
+            )
         if not self._ready:
             raise NetworkError(
                 f"no worker of {cluster} can deploy: {self._last_words}",
@@ -106,7 +117,9 @@ class OnRay:
                     self._wait_for_a_worker()
                 else:
                     break
-        except (ConnectionError, self._ray.exceptions.RayError) as gone:
+        except Exception as gone:
+            if not self._is_end(gone):
+                raise
             self._last_words = f"{self._cluster} is gone: {_last_line(gone)}"
             for entry, _ in running.values():
                 yield _lost(entry, self._last_words)
@@ -119,10 +132,15 @@ class OnRay:
 
     def close(self) -> None:
         """Have the workers remove what they have kept; their processes end with the connection."""
-        with suppress(self._ray.exceptions.RayError, ConnectionError):
+        with suppress(Exception):  # the cluster may be gone
             closing = [hired.actor.close.remote() for hired in self._ready]
             if closing:
                 self._ray.wait(closing, num_returns=len(closing), timeout=_CLOSE_S)
+
+    def _is_end(self, error: Exception) -> bool:
+        """Whether an error is the cluster's end; Ray's client raises a plain exception once it has given up."""
+        known = isinstance(error, (ConnectionError, self._ray.exceptions.RayError))
+        return known or not self._ray.is_initialized()
 
     def _idlest(self) -> _Hired | None:
         free = [hired for hired in self._ready if hired.busy < self._each]
@@ -147,12 +165,11 @@ class OnRay:
         except self._ray.exceptions.RayError as gone:
             self._last_words = _last_line(gone)
             return
-        if version != edgekit.__version__:
-            raise ConfigurationError(
-                f"a worker of {self._cluster} has edgekit {version}, this is {edgekit.__version__}",
-                hint="install the same edgekit on every machine of the cluster",
-            )
-        self._ready.append(hired)
+        if version == edgekit.__version__:
+            self._ready.append(hired)
+            return
+        self._foreign = version
+        self._last_words = f"a worker has edgekit {version}, this is {edgekit.__version__}"
 
     def _concluded(self, running: dict[Any, tuple[DeviceEntry, _Hired]]) -> Iterator[Member]:
         """Wait until a device is concluded, or a worker has come up."""
@@ -181,7 +198,7 @@ class OnRay:
     def _leave_in_order(self, running: list[Any]) -> None:
         """An interruption waits for the devices that were begun, as that of threads does."""
         if running:
-            with suppress(self._ray.exceptions.RayError, ConnectionError):
+            with suppress(Exception):  # the cluster may be gone
                 self._ray.wait(running, num_returns=len(running))
 
 
@@ -202,7 +219,7 @@ class _Worker:
     """On a machine of the cluster; called by several threads."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="edgekit-fleet-")
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._lock = threading.Lock()
 
     def version(self) -> str:
@@ -215,12 +232,17 @@ class _Worker:
         return replace(packed.work, order=replace(packed.work.order, releases=releases))(entry)
 
     def close(self) -> None:
-        self._folder.cleanup()
+        with self._lock:
+            if self._folder is not None:
+                self._folder.cleanup()
+            self._folder = None
 
     def _kept(self, release: Release, data: bytes) -> Release:
         """The release with its bundle in a file here."""
-        path = Path(self._folder.name) / f"{release.bundle.digest}.edgekit"
         with self._lock:
+            if self._folder is None:  # one that never deploys leaves nothing
+                self._folder = tempfile.TemporaryDirectory(prefix="edgekit-fleet-")
+            path = Path(self._folder.name) / f"{release.bundle.digest}.edgekit"
             if not path.exists():
                 path.write_bytes(data)
         return replace(release, bundle=replace(release.bundle, path=path))

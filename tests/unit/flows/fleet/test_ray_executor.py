@@ -57,17 +57,18 @@ class FakeRay(types.ModuleType):
         self.broken: set[str] = set()
         self.gone_at = ""
         self.stillborn: set[int] = set()
-        self.refuses = self.is_gone = False
+        self.refuses = self.is_gone = self.is_connected = False
         self.workers: list[FakeActor] = []
         self.threads = 0
         self.in_flight = self.most_in_flight = 0
 
     def is_initialized(self) -> bool:
-        return False
+        return self.is_connected and not self.is_gone
 
     def init(self, **_: Any) -> None:
         if self.refuses:
             raise ConnectionError("nobody listens")
+        self.is_connected = True
 
     def shutdown(self) -> None:
         pass
@@ -121,7 +122,7 @@ class FakeActor:
             if entry.name == ray.gone_at:
                 ray.is_gone = True
             if ray.is_gone:
-                raise ConnectionError("hung up")
+                raise Exception("hung up")  # which is what Ray's client raises once it has given up
             if entry.name in ray.broken:
                 raise RayTaskError("Traceback\nValueError: no")
             self.is_dead |= entry.name in ray.lost
@@ -262,3 +263,14 @@ def test_missing_ray_comes_with_the_package_to_install(
         run(request_for(1), parallel=1)
 
     assert caught.value.hint == "pip install 'edgekit-deploy[ray]'"
+
+
+def test_worker_with_another_edgekit_gets_no_device_and_the_others_go_on(
+    ray: FakeRay, request_for: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = iter([edgekit.__version__])
+    monkeypatch.setattr("edgekit.flows.fleet.ray_executor._Worker.version", lambda _: next(versions, "0.0.1"))
+
+    ended = run(request_for(3), parallel=2)
+
+    assert {member.state for member in ended} == {State.NEW}
