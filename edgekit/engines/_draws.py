@@ -15,7 +15,8 @@ class Drawing:
 
     Args:
         optuna: the library.
-        study: Optuna's, from whose trials samplers learn; nothing is written to it.
+        study: Optuna's, from whose trials samplers learn; no trial is written to it. An evolution keeps the parents
+            of a generation in it, as it does with every trial.
         parameters: declared ones.
     """
 

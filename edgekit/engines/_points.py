@@ -50,24 +50,24 @@ class UniquePoints(StoredStudy):
     def _new(self, worker: str) -> Begun | None:
         if not self._plan.parameters:
             return self._begin(worker)  # a user's function declares them as it runs
-        tried = self._tried()
-        if self._size is not None and len(tried) >= self._size:
-            return None
-        number = len(tried)
-        for proposal in chain(islice(self._proposals(number), _PROPOSALS), self._rest(number)):
-            if key(proposal.point) in tried:
-                continue
-            if (begun := self._begin_at(worker, proposal)) is not None:
-                return begun
-            tried = self._tried()  # another worker was faster
-        return None
+        while True:
+            tried = self._tried()
+            if self._size is not None and len(tried) >= self._size:
+                return None
+            number = len(tried)
+            proposals = chain(islice(self._proposals(number), _PROPOSALS), self._rest(number))
+            new = next((one for one in proposals if key(one.point) not in tried), None)
+            if new is None:
+                return None
+            if (begun := self._begin_at(worker, new)) is not None:
+                return begun  # else another worker was faster: this trial has another number
 
     def _rest(self, number: int) -> Iterator[Proposal]:
         """Points that are left, by chance; where they cannot be listed, so many of all that one of them is new."""
         if self._size is not None:
-            chance = random.Random(self._seed_of(number))  # noqa: S311 -- no secret
-            while left := self._left():
-                yield Proposal(point=chance.choice(left))
+            left = self._left()
+            random.Random(self._seed_of(number)).shuffle(left)  # noqa: S311 -- no secret
+            yield from (Proposal(point=point) for point in left)
             return
         sampler = self._optuna.samplers.RandomSampler(seed=self._seed_of(number, _PROPOSALS))
         drawing = Drawing(self._optuna, self._study, self._plan.parameters)

@@ -79,7 +79,7 @@ def test_interrupted_search_says_how_to_go_on_and_goes_on(searched, tmp_path):
 
     running = cli.start(*words)
     try:
-        _wait_for(study / "study.json", running)
+        _wait_for(study / "workers.log", running)  # of the first worker: the search has begun
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=_LIMIT_S)
     finally:

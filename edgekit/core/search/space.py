@@ -207,8 +207,7 @@ def _plain(value: Any) -> Any:
 def _check_values(parameter: Parameter) -> None:
     name = parameter.name
     if isinstance(parameter, Choice):
-        kinds = {(type(value), value) for value in parameter.values}
-        if not parameter.values or len(kinds) != len(parameter.values):
+        if not parameter.values or len(set(parameter.values)) != len(parameter.values):  # 1, 1.0 and True are equal
             raise ConfigurationError(f"parameter {name!r} needs values that all differ", hint="list each one once")
         return
     if not (math.isfinite(parameter.low) and math.isfinite(parameter.high)) or parameter.low > parameter.high:

@@ -54,7 +54,7 @@ def open_recipe_candidate(request: SearchRequest, tools: Tools) -> Iterator[Cand
         raise UsageError("a search compares accuracies", hint="give labelled samples with --eval-data")
     check_names(request.parameters, request.compile.recipe)
     asked = replace(request.compile, output=None, strict=False)
-    given = asked.recipe  # each of its points is checked as a chain; only what takes no data is so as it stands
+    given = asked.recipe  # one that calibrates is not prepared as it stands: the space may vary the step that does
     made = Preparation(replace(asked, recipe=None if given is None or needs_data(given) else given), tools.workspace)
     if made.reference is None:
         raise InputError(
