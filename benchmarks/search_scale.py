@@ -15,7 +15,7 @@ from benchmarks._folders import edgekit, fresh_cache, own_folders
 from benchmarks._missing import CannotRun
 from benchmarks._search_nothing import search_nothing
 from edgekit.config.targets import load_target
-from edgekit.core.search.trial import Trial
+from edgekit.core.search.trial import State, Trial
 from edgekit.flows.request import CompileRequest
 from edgekit.flows.searching.request import SearchRequest
 from edgekit.flows.searching.run import open_study
@@ -100,6 +100,8 @@ def _recipes(folder: Path, given: Files, workers: int) -> float:
     _, opened = open_study(study)
     trials = opened.trials()
     opened.close()
+    if len(trials) != _TRIALS or any(trial.state not in (State.COMPLETE, State.PRUNED) for trial in trials):
+        raise RuntimeError(f"trials failed: {[trial.state for trial in trials]}")
     return seconds_each(trials)
 
 
@@ -129,8 +131,8 @@ def figures(found: Scale) -> tuple[Figure, ...]:
             value=f"{gain:.2f} ({min(found.gains):.2f} to {max(found.gains):.2f})",
             goal=f"at least {_LEAST_GAIN}",
             met=gain >= _LEAST_GAIN,
-            note=f"{_TRIALS} recipes of LeNet-5 for {_TARGET}, nothing cached: {median(found.two):,.0f} to "
-            f"{median(found.one):,.0f} an hour; median and range of {len(found.one)} pairs of searches",
+            note=f"{_TRIALS} recipes of LeNet-5 for {_TARGET}, nothing cached: {median(found.two):,.0f} an hour "
+            f"with two workers, {median(found.one):,.0f} with one; median and range of {len(found.one)} pairs",
         ),
         Figure(
             what="a trial as a task of Ray, beyond one in a process",
@@ -138,7 +140,7 @@ def figures(found: Scale) -> tuple[Figure, ...]:
             f"{1000 * max(found.overheads_s):.1f})",
             goal=f"at most {1000 * _MOST_OVERHEAD_S:.0f} ms",
             met=overhead_s <= _MOST_OVERHEAD_S,
-            note=f"searches of {_NOTHINGS} trials that cost nothing: {1000 * median(found.ray_s):.1f} to "
-            f"{1000 * median(found.process_s):.1f} ms a trial; median and range of {len(found.ray_s)} pairs",
+            note=f"searches of {_NOTHINGS} trials that cost nothing: {1000 * median(found.ray_s):.1f} ms a trial with "
+            f"Ray, {1000 * median(found.process_s):.1f} ms without; median and range of {len(found.ray_s)} pairs",
         ),
     )
