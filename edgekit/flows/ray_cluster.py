@@ -9,6 +9,7 @@ import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def ray_cluster(
     with ExitStack() as stack:
         if address == LOCAL:
             if "RAY_AUTH_MODE" not in os.environ:
-                wanted |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+                wanted |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _token()}
             if folder is None:
                 own = tempfile.TemporaryDirectory(prefix="edgekit-", ignore_cleanup_errors=True)
                 folder = Path(stack.enter_context(own))
@@ -82,14 +83,20 @@ def ray_cluster(
         except ImportError as cause:
             raise UnsupportedError("Ray is not installed", hint="pip install 'edgekit-deploy[ray]'") from cause
         if not ray.is_initialized():
+            stack.callback(ray.shutdown)  # also of one that was interrupted as it came up
             try:
                 _see_that_it_listens(address)
                 ray.init(log_to_driver=False, logging_level="error", configure_logging=False, **options)
             except Exception as cause:  # Ray raises plain exceptions where a cluster does not start in time
                 hint = "is there enough memory?" if address == LOCAL else "ray start --head"
                 raise NetworkError(f"there is no Ray cluster at {address}: {cause}", hint=hint) from cause
-            stack.callback(ray.shutdown)
         yield ray
+
+
+@cache
+def _token() -> str:
+    """What our own clusters are opened with: one for the whole process, for Ray reads it once."""
+    return secrets.token_hex(32)
 
 
 def _see_that_it_listens(address: str) -> None:
