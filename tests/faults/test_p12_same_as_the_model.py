@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,19 @@ def test_device_does_what_the_model_does(holds: Holds) -> None:
 @pytest.mark.full
 def test_device_does_what_the_model_does_for_days(holds: Holds) -> None:
     holds("P12", Scale.FULL)
+
+
+def test_cut_that_leaves_a_trial_confirmed_is_one_of_both_states(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(p12_same_as_the_model, "_WEIGHTS", {"deploy": 3, "cut": 2})
+    walk = p12_same_as_the_model.Walk(tmp_path / "device", random.Random(1))
+    try:
+        troubles = [trouble for _ in range(300) if (trouble := walk.step()) is not None]
+    finally:
+        walk.close()
+
+    assert troubles == []
 
 
 @pytest.mark.parametrize(

@@ -190,13 +190,12 @@ class Walk:
 
     def _adopt(self, status: dict[str, Any]) -> None:
         """Go on from what a cut has left."""
-        before = self._model.links[0]
-        if status["active"] != before and status["pending"] is None:
-            self._model.history = [status["active"], *(x for x in self._model.history if x != status["active"])]
-            self._model.trial = None
+        model, active = self._model, status["active"]
         if status["pending"] is None:
-            self._model.active, self._model.previous = status["active"], status["previous"]
-        self._model.failed, self._model.stored = set(status["failed"]), set(status["releases"])
+            if active != model.active:
+                model.history = [active, *(x for x in model.history if x != active)]
+            model.active, model.previous, model.trial = active, status["previous"], None
+        model.failed, model.stored = set(status["failed"]), set(status["releases"])
 
     def _compare(self, ask: Callable[[], object], expect: Callable[[], None]) -> str | None:
         wanted = found = "done"
