@@ -75,7 +75,7 @@ def _boundaries(_lab: Lab, devices: WarmDevices, chance: random.Random) -> Itera
 
 def _anywhere(lab: Lab, devices: WarmDevices, chance: random.Random) -> Iterator[_Job]:
     """Random bytes, one behind the other."""
-    for number in range(lab.many(44, 500)):
+    for number in range(lab.many(44, 540)):
         places = sorted(chance.randrange(_SIZE) for _ in range(_CUTS_A_FILE))
         kinds = chance.choices(("end", "kill", "silence"), (7, 2, 1), k=_CUTS_A_FILE)
         cuts = [Cut(until=until, kind=kind) for until, kind in zip(places, kinds, strict=True)]
